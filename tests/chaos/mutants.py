@@ -1,0 +1,243 @@
+"""Plants bugs in a copy of the program, each of which must turn a test red: `python -m tests.chaos.mutants`."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_COPIED = ("webhookctl", "tests", "sample_payloads", "pyproject.toml", "README.md")
+_PATIENCE_S = 30
+_STORE = "webhookctl/adapters/store_sqlite"
+_SIGNATURES = "webhookctl/core/signatures"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What of a file is replaced; it stands there once."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A bug, and the smallest test that must see it."""
+
+    bug: str
+    test: str
+    edits: tuple[Edit, ...]
+
+
+def _mutant(bug: str, test: str, *edits: tuple[str, str, str]) -> Mutant:
+    return Mutant(bug, test, tuple(Edit(*edit) for edit in edits))
+
+
+MUTANTS = (
+    _mutant(
+        "acknowledge before the commit",
+        "tests/server/test_batcher.py::test_a_future_is_resolved_only_when_its_batch_is_committed",
+        (
+            "webhookctl/server/batcher.py",
+            "        commit = self._thread.submit(",
+            "        [future.set_result(None) for _, future in batch]\n        commit = self._thread.submit(",
+        ),
+    ),
+    _mutant(
+        "synchronous = NORMAL",
+        "tests/chaos/test_power.py",
+        (f"{_STORE}/connection.py", "'FULL' if self.journal", "'NORMAL' if self.journal"),
+    ),
+    _mutant(
+        "go on after a failed fsync",
+        "tests/store/test_sqlite_faults.py::test_after_a_failed_fsync_nothing_is_committed_any_more",
+        (f"{_STORE}/connection.py", "== _IOERR and not self._is_out", "== _FULL and not self._is_out"),
+    ),
+    _mutant(
+        "deferred BEGIN",
+        "tests/store/test_sqlite_faults.py::test_four_stores_on_one_file_lose_nothing_and_do_nothing_twice",
+        (f"{_STORE}/connection.py", '"BEGIN IMMEDIATE"', '"BEGIN"'),
+    ),
+    _mutant(
+        "a new webhook-id for each attempt",
+        "tests/actions/test_action_http.py::test_each_attempt_has_the_same_id",
+        (
+            "webhookctl/adapters/action_http.py",
+            "message_id=task.action.id",
+            'message_id=str(__import__("uuid").uuid4())',
+        ),
+    ),
+    _mutant(
+        "an action is settled without its claim",
+        "tests/store/test_outbox_contract.py::test_settling_needs_the_claim",
+        (
+            f"{_STORE}/outbox.py",
+            "restrained_detail FROM actions\n    WHERE id = ? AND claim = ? AND",
+            "restrained_detail FROM actions\n    WHERE id = ? AND ? IS NOT NULL AND",
+        ),
+    ),
+    _mutant(
+        "an event is applied without its claim",
+        "tests/store/test_events_contract.py::test_whoever_lost_the_claim_writes_nothing",
+        (f"{_STORE}/applying.py", "WHERE id = ? AND claim = ? AND", "WHERE id = ? AND ? IS NOT NULL AND"),
+    ),
+    _mutant(
+        "parse before verifying",
+        "tests/chaos/test_unproven.py::test_nothing_unsigned_is_parsed",
+        (
+            "webhookctl/server/receiver.py",
+            "        verified = verify(",
+            '        __import__("orjson").loads(body)\n        verified = verify(',
+        ),
+    ),
+    _mutant(
+        "signatures compared with ==",
+        "tests/core/test_signatures.py::test_signatures_are_never_compared_as_text",
+        (f"{_SIGNATURES}/verification.py", "hmac.compare_digest(expected, signature)", "expected == signature"),
+    ),
+    _mutant(
+        "signatures compared up to the shorter",
+        "tests/chaos/test_unproven.py::test_a_part_of_a_signature_is_none",
+        (f"{_SIGNATURES}/verification.py", "if len(value) == size]", "if value]"),
+        (f"{_SIGNATURES}/verification.py", "compare_digest(expected, ", "compare_digest(expected[: len(signature)], "),
+    ),
+    _mutant(
+        "no look at timestamps from the future",
+        "tests/core/test_signatures.py::test_the_window",
+        (f"{_SIGNATURES}/verification.py", "if abs(skew_ms) <= tolerance", "if skew_ms <= tolerance"),
+    ),
+    _mutant(
+        "an empty secret is accepted",
+        "tests/core/test_signature_schemes.py",
+        (f"{_SIGNATURES}/keys.py", "if not secret.value.strip():", "if False:"),
+        (f"{_SIGNATURES}/keys.py", "if not value:", "if False:"),
+        (f"{_SIGNATURES}/keys.py", "if len(value) < SHORTEST and", "if 0 < len(value) < SHORTEST and"),
+    ),
+    _mutant(
+        "no deadline for calls",
+        "tests/actions/test_outbound.py::test_silence_ends_at_the_deadline",
+        ("webhookctl/adapters/outbound.py", "asyncio.timeout(timeout_s)", "asyncio.timeout(None)"),
+    ),
+    _mutant(
+        "redirects are followed",
+        "tests/actions/test_outbound.py::test_redirect_is_an_answer",
+        ("webhookctl/adapters/outbound.py", "follow_redirects=False", "follow_redirects=True"),
+    ),
+    _mutant(
+        "codes in clear at rest",
+        "tests/store/test_sqlite_secrecy.py::test_no_code_pin_body_or_header_is_in_the_file",
+        (
+            f"{_STORE}/sealing.py",
+            'return cipher.seal(code.reveal().encode("utf-8", "surrogatepass"), _bound_to_place(place))',
+            "return code.reveal().encode()",
+        ),
+    ),
+    _mutant(
+        "bodies in clear at rest",
+        "tests/store/test_sqlite_secrecy.py::test_no_code_pin_body_or_header_is_in_the_file",
+        (f"{_STORE}/sealing.py", "return cipher.seal(_pack(verified), ", "return _pack(verified) or ("),
+        (
+            f"{_STORE}/sealing.py",
+            "return _unpack(cipher.open(sealed, ",
+            "return _unpack((lambda clear, _: clear)(sealed, ",
+        ),
+    ),
+    _mutant(
+        "the store is readable by others",
+        "tests/store/test_sqlite_file.py::test_nobody_else_can_read_it",
+        (f"{_STORE}/place.py", "_PRIVATE: Final = 0o600", "_PRIVATE: Final = 0o644"),
+    ),
+    _mutant(
+        "escapes reach the terminal",
+        "tests/e2e/test_main_job.py::test_terminal_escapes_are_shown_escaped",
+        ("webhookctl/core/redaction.py", "if text.isascii() and text.isprintable():", "if True:"),
+    ),
+    _mutant(
+        "markup on",
+        "tests/chaos/test_terminal.py",
+        ("webhookctl/cli/output.py", "markup=False", "markup=True"),
+        ("webhookctl/cli/output.py", "*(Text(cell) for cell in line)", "*line"),
+    ),
+)
+
+
+def unfit(root: Path) -> list[str]:
+    """Name the edits that do not fit the source any more: each must find its text once."""
+    return [
+        f"{mutant.bug}: {edit.file} has {found} of {edit.old!r}"
+        for mutant in MUTANTS
+        for edit in mutant.edits
+        if (found := (root / edit.file).read_text("utf-8").count(edit.old)) != 1
+    ]
+
+
+def copy_to(folder: Path) -> None:
+    """Copy what the tests need."""
+    for name in _COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / name)
+
+
+def is_green(folder: Path, tests: Iterable[str]) -> bool:
+    """Run these tests on the program in `folder`; what hangs is red."""
+    environ = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own tests
+            command, cwd=folder, env=environ, capture_output=True, check=False, timeout=_PATIENCE_S
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    if done.returncode not in {0, 1}:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout.decode()}")
+    return done.returncode == 0
+
+
+def is_caught(folder: Path, mutant: Mutant) -> bool:
+    """Plant the bug in `folder`, run its test, and take it out again."""
+    before = {edit.file: (folder / edit.file).read_text("utf-8") for edit in mutant.edits}
+    for edit in mutant.edits:
+        path = folder / edit.file
+        path.write_text(path.read_text("utf-8").replace(edit.old, edit.new), "utf-8")
+    try:
+        return not is_green(folder, [mutant.test])
+    finally:
+        for file, text in before.items():
+            (folder / file).write_text(text, "utf-8")
+
+
+def say(*lines: str) -> None:
+    """Write lines of the table, each as soon as it is known."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Print a line per bug; 1 where one is not caught, or a test is red without any."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        copy_to(folder)
+        missing = unfit(folder)
+        if missing or not is_green(folder, dict.fromkeys(mutant.test for mutant in MUTANTS)):
+            say(*missing or ["The tests are red without a bug: that they are red with one says nothing."])
+            return 1
+        width = max(len(mutant.bug) for mutant in MUTANTS)
+        missed = 0
+        for mutant in MUTANTS:
+            caught = is_caught(folder, mutant)
+            missed += not caught
+            say(f"{mutant.bug:<{width}}  {'caught' if caught else 'MISSED'}  {mutant.test}")
+    say(f"{len(MUTANTS) - missed} of {len(MUTANTS)} planted bugs are caught.")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The receiver, from the socket to the commit."""

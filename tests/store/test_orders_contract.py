@@ -1,0 +1,144 @@
+"""Every store's `Orders` does what its port says."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.store.building import (
+    NOW,
+    Store,
+    action,
+    application,
+    arrive,
+    claim_actions,
+    order,
+    put,
+    said,
+    with_code,
+    write,
+)
+from webhookctl.core.deliveries import Via
+from webhookctl.core.errors import NotFoundError
+from webhookctl.core.events import EventState, Item
+from webhookctl.core.orders import ActionKind, ActionState, Move, OrderStatus, Paid
+from webhookctl.core.ports.events import Application
+from webhookctl.core.ports.orders import OrderQuery, Reveal
+from webhookctl.core.ports.outbox import Settlement
+from webhookctl.core.redaction import Code
+
+
+def test_an_order_comes_back_whole(store: Store) -> None:
+    """Every field that was saved is read again, and the version counts the saves."""
+    whole = replace(
+        with_code(order(), "AAAA-BBBB", "99"),
+        due_at=NOW + 1,
+        ask_at=NOW + 2,
+        learned_by=Via.POLL,
+        held="it came with another order id than before",
+        paid=Paid("19.90", "EUR"),
+    )
+
+    write(store, Move(whole))
+
+    assert store.orders.get([whole.key, ("acme", "ORD-9")]) == {whole.key: replace(whole, version=1)}
+    assert store.orders.get([]) == {}
+
+
+def test_items_follow_their_order(store: Store) -> None:
+    """A later save replaces the items: more, fewer, other codes, or the same."""
+    key = order().key
+    versions = [
+        (Item("a"), Item("b")),
+        (Item("a", Code("1")), Item("b", Code("2"), Code("3")), Item("c", None, Code("4"))),
+        (Item("a", Code("1")),),
+        (Item("a", Code("1")),),
+        (),
+    ]
+
+    for version, items in enumerate(versions):
+        write(store, Move(replace(order(), version=version, items=items)))
+        found = store.orders.get([key])[key]
+        assert (found.items, found.version) == (items, version + 1)
+
+
+def test_suppliers_of_a_reference(store: Store) -> None:
+    """A reference may be known at several suppliers; an unknown one is left out."""
+    write(store, Move(order()), Move(order(supplier="other")), Move(order("ORD-2")))
+
+    assert store.orders.suppliers_of({"ORD-1", "ORD-2", "ORD-3"}) == {"ORD-1": ("acme", "other"), "ORD-2": ("acme",)}
+    assert store.orders.suppliers_of([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, ["ORD-3", "ORD-2", "ORD-1"]),
+        ({"limit": 1}, ["ORD-3"]),
+        ({"supplier": "other"}, ["ORD-2"]),
+        ({"status": OrderStatus.PENDING}, ["ORD-3", "ORD-1"]),
+        ({"status": OrderStatus.PENDING, "supplier": "other"}, []),
+        ({"reference": "ORD-1"}, ["ORD-1"]),
+        ({"since": NOW + 2}, ["ORD-3", "ORD-2"]),
+        ({"until": NOW + 2}, ["ORD-1"]),
+    ],
+)
+def test_orders_are_listed_newest_first(store: Store, filters: dict[str, Any], expected: list[str]) -> None:
+    """Each filter narrows the list; codes stay closed."""
+    write(
+        store,
+        Move(order("ORD-1", created_at=NOW + 1)),
+        Move(with_code(order("ORD-2", supplier="other", created_at=NOW + 2), "CODE")),
+        Move(order("ORD-3", created_at=NOW + 3)),
+    )
+
+    found = store.orders.find(OrderQuery(**filters))
+
+    assert [one.reference for one in found] == expected
+    assert {one.items for one in found} <= {()}
+
+
+def test_the_story_of_an_order(store: Store) -> None:
+    """Its events, duplicates too, its actions, their attempts and who looked, each oldest first; nobody else's."""
+    first, second, dead = arrive(store, 1, 2, 4)
+    (others,) = arrive(store, 3, supplier="other")
+    strange = order(supplier="other")
+    store.events.apply(
+        [
+            application(first, Move(order(), (action(), action(ActionKind.NOTIFY))), key=b"k"),
+            application(second, key=b"k"),
+            application(others, Move(strange, (action(of=strange),)), of=strange),
+            Application(dead.event.id, dead.claim, EventState.DEAD, "no status", said(order())),
+        ],
+        now=NOW,
+    )
+    (claimed,) = claim_actions(store, ActionKind.NOTIFY)
+    store.outbox.settle([Settlement(claimed.action.id, claimed.claim, ActionState.DONE, "HTTP 200")], now=NOW + 7)
+    reveals = [Reveal(NOW + 8, "ann", "the customer lost it"), Reveal(NOW + 9, "bob", "again")]
+    for reveal in reveals:
+        store.orders.record_reveal("acme", "ORD-1", reveal)
+
+    story = store.orders.story("acme", "ORD-1")
+
+    assert story is not None
+    assert story.order == replace(order(), version=1)
+    assert [(one.id, one.state) for one in story.events] == [
+        (1, EventState.DONE),
+        (2, EventState.DUPLICATE),
+        (3, EventState.DEAD),
+    ]
+    assert [(one.kind, one.state) for one in story.actions] == [
+        (ActionKind.DELIVER, ActionState.WAITING),
+        (ActionKind.NOTIFY, ActionState.DONE),
+    ]
+    assert [(one.action_id, one.number, one.detail) for one in story.attempts] == [(claimed.action.id, 1, "HTTP 200")]
+    assert list(story.reveals) == reveals
+
+
+def test_an_order_that_is_not_there_has_no_story(store: Store) -> None:
+    """Unknown is None, and nobody can look at its codes."""
+    put(store)
+
+    assert store.orders.story("acme", "ORD-2") is None
+    with pytest.raises(NotFoundError, match="ORD-2 at acme"):
+        store.orders.record_reveal("acme", "ORD-2", Reveal(NOW, "ann", "why"))

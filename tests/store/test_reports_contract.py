@@ -1,0 +1,52 @@
+"""Every store's `Reports` and `Upkeep` do what their ports say."""
+
+from dataclasses import replace
+
+from tests.store.building import NOW, Store, action, application, arrive, claim_actions, order, verified, with_code
+from webhookctl.core.orders import ActionKind, ActionState, Move
+
+DAY = 86_400_000
+
+
+def test_an_empty_store(store: Store) -> None:
+    """Nothing is counted, and nothing is oldest."""
+    summary = store.reports.summary(now=NOW)
+
+    assert (summary.orders, summary.events, summary.actions) == ({}, {}, {})
+    assert (summary.held_orders, summary.overdue_orders, summary.repeats_answered) == (0, 0, 0)
+    assert (summary.oldest_queued_at, summary.newest_event_at) == (None, None)
+    assert summary.journal_mode in {"wal", "delete"}
+
+
+def test_all_that_the_store_holds_is_counted(store: Store) -> None:
+    """Orders by status, events by state, actions by kind and state; what is held, and what is past due."""
+    first, second = arrive(store, 1, 2)
+    late = replace(order("ORD-2"), due_at=NOW)
+    held = replace(action(ActionKind.REFUND), state=ActionState.HELD)
+    moves = (
+        Move(with_code(order(), "CODE"), (action(), action(ActionKind.NOTIFY), held)),
+        Move(late),
+        Move(replace(order("ORD-3"), due_at=NOW + 1, held="why")),
+        Move(replace(with_code(order("ORD-4"), "CODE"), due_at=NOW)),
+    )
+    store.events.apply([application(first, *moves, key=b"k"), application(second, key=b"k")], now=NOW)
+    store.intake.accept([verified(3), verified(4)])
+    claim_actions(store, ActionKind.NOTIFY)
+
+    summary = store.reports.summary(now=NOW)
+
+    assert summary.orders == {"fulfilled": 2, "pending": 2}
+    assert summary.events == {"queued": 2, "done": 1, "duplicate": 1}
+    assert summary.actions == {("deliver", "waiting"): 1, ("notify", "running"): 1, ("refund", "held"): 1}
+    assert (summary.held_orders, summary.overdue_orders) == (1, 1)
+    assert (summary.oldest_queued_at, summary.newest_event_at) == (NOW + 3, NOW + 4)
+
+
+def test_repeats_add_up(store: Store) -> None:
+    """Per supplier and day, in one number for the glance."""
+    store.upkeep.count_repeats({"acme": 2, "other": 3}, now=NOW)
+    store.upkeep.count_repeats({"acme": 5}, now=NOW + 1)
+    store.upkeep.count_repeats({"acme": 1}, now=NOW + DAY)
+    store.upkeep.count_repeats({}, now=NOW)
+
+    assert store.reports.summary(now=NOW).repeats_answered == 11

@@ -1,0 +1,142 @@
+"""No query of the SQLite store reads a table from end to end."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.store.building import (
+    LEASE,
+    NOW,
+    action,
+    application,
+    arrive,
+    claim_actions,
+    claim_events,
+    delivery_id,
+    order,
+    with_code,
+)
+from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
+from webhookctl.adapters.store_sqlite import SqliteStore, open_store
+from webhookctl.core.events import EventState
+from webhookctl.core.orders import ActionKind, ActionState, Move, OrderStatus, Restraint
+from webhookctl.core.ports.events import EventQuery
+from webhookctl.core.ports.orders import OrderQuery, Reveal
+from webhookctl.core.ports.outbox import ActionQuery, Settlement
+
+_ALLOWED = {
+    # What waits is all that is in these indexes.
+    "SCAN events USING INDEX events_queue",
+    "SCAN events USING COVERING INDEX events_queue",
+    # Lists without a filter: walked from the newest until the limit.
+    "SCAN events USING INDEX events_by_time",
+    "SCAN orders USING INDEX orders_by_time",
+    "SCAN actions USING INDEX actions_by_time",
+    # Lists of one state, sorted: none of these keeps many for long.
+    "SCAN actions USING INDEX actions_due",
+    "SCAN actions USING INDEX actions_running",
+    # Counts, without touching the tables.
+    "SCAN orders USING COVERING INDEX orders_by_status",
+    "SCAN orders USING INDEX orders_held",
+    "SCAN events USING COVERING INDEX events_by_state",
+    "SCAN actions USING COVERING INDEX actions_due",
+    "SCAN actions USING COVERING INDEX actions_settled",
+    # A row per supplier and day.
+    "SCAN repeats",
+    # What the statement itself brings.
+    "SCAN 2-ROW VALUES CLAUSE",
+}
+
+
+@pytest.fixture
+def sqlite(path: Path, cipher: AesGcmCipher) -> Iterator[SqliteStore]:
+    with closing(open_store(path, cipher, create=True)) as store:
+        yield store
+
+
+def _plans(store: SqliteStore, statements: set[str]) -> dict[str, list[str]]:
+    queries = [one for one in statements if one.split(maxsplit=1)[0] in {"SELECT", "UPDATE", "INSERT", "DELETE"}]
+    with store.connection.reading() as raw:
+        return {one: [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {one}")] for one in queries}
+
+
+def _use_everything(store: SqliteStore) -> None:
+    first, second = arrive(store, 1, 2)
+    moved = with_code(order(), "CODE", "PIN")
+    restraint = Restraint(ActionKind.REFUND, ActionState.CANCELLED, "why")
+    moves = (Move(moved, (action(), action(ActionKind.NOTIFY)), (restraint,)), Move(order("ORD-2")))
+    store.events.apply([application(first, *moves, key=b"k"), application(second, key=b"k")], now=NOW)
+    arrive(store, 3)
+    claim_events(store, now=NOW + LEASE)
+    for name in ("1", str(delivery_id(1))):
+        store.events.get(name)
+    claimed = claim_actions(store)
+    held = [(one.action.id, one.claim) for one in claimed]
+    store.outbox.begin(*held[0], now=NOW)
+    store.outbox.renew(held, until=NOW + LEASE)
+    store.outbox.release(held, now=NOW)
+    claim_actions(store, now=NOW + LEASE)
+    again, *_ = claim_actions(store, now=NOW + 2 * LEASE)
+    store.outbox.settle([Settlement(again.action.id, again.claim, ActionState.DEAD, "", alert="x")], now=NOW)
+    store.outbox.retry(again.action.id, now=NOW)
+    store.outbox.get(again.action.id)
+    store.orders.suppliers_of({"ORD-1"})
+    store.orders.get([moved.key])
+    store.orders.record_reveal("acme", "ORD-1", Reveal(NOW, "ann", "why"))
+    store.orders.story("acme", "ORD-1")
+    store.upkeep.count_repeats({"acme": 1}, now=NOW)
+    store.reports.summary(now=NOW)
+
+
+def _list_everything(store: SqliteStore) -> None:
+    suppliers, references, spans = (None, "acme"), (None, "ORD-1"), ((None, None), (NOW, None), (NOW, NOW + 1))
+    for supplier, reference, (since, until) in itertools.product(suppliers, references, spans):
+        for state, type_, order_id in itertools.product((None, *EventState), (None, "order.created"), (None, "SUP-1")):
+            store.events.find(EventQuery(supplier, type_, state, reference, order_id, since, until))
+        for status in (None, *OrderStatus):
+            store.orders.find(OrderQuery(supplier, status, reference, since, until))
+        for kind, end in itertools.product((None, ActionKind.ALERT), (None, *ActionState)):
+            store.outbox.find(ActionQuery(supplier, kind, end, reference, since, until))
+
+
+def _traced(store: SqliteStore, into: list[str]) -> None:
+    with store.connection.reading() as raw:
+        raw.set_trace_callback(into.append)
+
+
+def test_every_query_has_its_index(sqlite: SqliteStore) -> None:
+    """All that the ports ask, with every combination of filters, seeks or walks an index made for it."""
+    seen = list[str]()
+    _traced(sqlite, seen)
+    _use_everything(sqlite)
+    _list_everything(sqlite)
+
+    plans = _plans(sqlite, set(seen))
+
+    scans = {step: one for one, plan in plans.items() for step in plan if step.startswith("SCAN")}
+    ours = {step: one for step, one in scans.items() if not step.startswith(("SCAN CONSTANT", "SCAN (subquery"))}
+    assert len(plans) > 300
+    assert {step: one for step, one in ours.items() if step not in _ALLOWED} == {}
+
+
+def test_long_lists_are_not_sorted(sqlite: SqliteStore) -> None:
+    """What grows with the years comes out of its index in order, so that a list ends at its limit."""
+    seen = list[str]()
+    _traced(sqlite, seen)
+    for state in (None, EventState.DONE, EventState.QUEUED):
+        sqlite.events.find(EventQuery(state=state))
+    sqlite.events.find(EventQuery(supplier="acme", until=NOW))
+    sqlite.events.find(EventQuery(type="order.created"))
+    sqlite.orders.find(OrderQuery(status=OrderStatus.FULFILLED))
+    sqlite.orders.find(OrderQuery(supplier="acme"))
+    sqlite.outbox.find(ActionQuery(state=ActionState.DONE, kind=ActionKind.DELIVER))
+    sqlite.outbox.find(ActionQuery())
+
+    plans = _plans(sqlite, set(seen))
+
+    sorts = {one: plan for one, plan in plans.items() if any("TEMP B-TREE" in step for step in plan)}
+    assert len(plans) >= 10
+    assert {one for one in sorts if "state = 'queued'" not in one} == set()

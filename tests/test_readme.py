@@ -1,0 +1,37 @@
+"""The README's tables say what the program does."""
+
+import re
+from pathlib import Path
+
+from webhookctl.core.events import EventType
+from webhookctl.core.orders import TABLE, Cell
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_the_table_of_orders_is_the_programs() -> None:
+    """Each cell of the README's table is printed from `TABLE`."""
+    section = README.read_text().split("<!-- table of orders", 1)[1]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    types = [EventType(f"order.{word}") for word in cells(rows[0])[1:]]
+
+    expected = [[str(status or "(unknown)"), *(told(row[type_]) for type_ in types)] for status, row in TABLE.items()]
+
+    assert sorted(cells(row) for row in rows[1:7]) == sorted(expected)
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def told(cell: Cell) -> str:
+    return "; ".join(filter(None, (cell.to or "\N{EN DASH}", ", ".join(cell.duties))))
+
+
+def test_the_first_two_blocks_are_one_command_each() -> None:
+    """A fresh machine needs two lines: one runs the main job, one passes the tests."""
+    blocks = re.findall(r"^```[a-z]*\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)[:2]
+
+    assert [len(block.splitlines()) for block in blocks] == [1, 1]
+    assert "webhookctl serve" in blocks[0]
+    assert "pytest" in blocks[1]

@@ -1,0 +1,5 @@
+"""Run webhookctl as `python -m webhookctl`."""
+
+from webhookctl.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What it happens on: files named port first, technology second."""

@@ -1,0 +1,121 @@
+"""An action as a POST to the shop, signed by the Standard Webhooks rule."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Final, assert_never
+
+from webhookctl import __version__
+from webhookctl.adapters.outbound import Answer, NotSentError, Outbound, shown
+from webhookctl.core.documents import excerpt
+from webhookctl.core.errors import UpstreamError
+from webhookctl.core.ports.handler import Failed, GivenUp, Repeat, Result, Succeeded, Task, Unknown
+from webhookctl.core.retries import LONGEST_RETRY_AFTER, SECOND, RetryPolicy
+from webhookctl.core.signatures import Key, Scheme, sign
+
+_MOST_DIGITS: Final = 6
+
+
+class _Meaning(Enum):
+    """What a status says of the action."""
+
+    DONE = auto()
+    OVER = auto()
+    """It will never be wanted."""
+    LATER = auto()
+    """It was not taken; try again."""
+    REFUSED = auto()
+    """It was not taken, and somebody should look why; tried on, as a bad deploy of the shop must lose no delivery."""
+    UNSURE = auto()
+    """It may have been taken: a proxy gave up waiting, or the shop broke down on the way, or answers a form's POST."""
+
+
+# A status's own row holds before its class's. Only what may not be repeated tells UNSURE from LATER.
+_OF_STATUS: Final[Mapping[int, _Meaning]] = {
+    HTTPStatus.MOVED_PERMANENTLY: _Meaning.LATER,
+    HTTPStatus.TEMPORARY_REDIRECT: _Meaning.LATER,
+    HTTPStatus.PERMANENT_REDIRECT: _Meaning.LATER,
+    HTTPStatus.REQUEST_TIMEOUT: _Meaning.LATER,
+    HTTPStatus.CONFLICT: _Meaning.LATER,
+    HTTPStatus.GONE: _Meaning.OVER,
+    HTTPStatus.TOO_EARLY: _Meaning.LATER,
+    HTTPStatus.TOO_MANY_REQUESTS: _Meaning.LATER,
+    HTTPStatus.SERVICE_UNAVAILABLE: _Meaning.LATER,
+}
+_OF_CLASS: Final[Mapping[int, _Meaning]] = {
+    2: _Meaning.DONE,
+    3: _Meaning.UNSURE,
+    4: _Meaning.REFUSED,
+    5: _Meaning.UNSURE,
+}
+_TELL_WHEN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAction:
+    """Posts the document to `url`; the `webhook-id` is the action's id, the same in each attempt."""
+
+    url: str = field(repr=False)
+    scheme: Scheme
+    key: Key = field(repr=False)
+    repeat: Repeat
+    retries: RetryPolicy
+    outbound: Outbound
+    clock: Callable[[], int]
+    """Milliseconds since 1970, UTC: the signature has the time of the attempt."""
+    timeout_s: float = 10.0
+
+    async def handle(self, task: Task) -> Result:
+        signed = sign(self.scheme, self.key, body=task.document, now=self.clock(), message_id=task.action.id)
+        headers = {**signed.headers, "content-type": "application/json", "user-agent": f"webhookctl/{__version__}"}
+        try:
+            answer = await self.outbound.post(self.url, body=signed.body, headers=headers, timeout_s=self.timeout_s)
+        except NotSentError as error:
+            return Failed(str(error))
+        except UpstreamError as error:
+            return self._unsure(str(error))
+        return self._judged(answer, task.document)
+
+    def _judged(self, answer: Answer, document: bytes) -> Result:
+        meaning = _OF_STATUS.get(answer.status) or _OF_CLASS.get(answer.status // 100, _Meaning.LATER)
+        told = f"{shown(self.url)} answered {answer.status}"
+        if meaning is _Meaning.DONE:
+            return Succeeded(f"{told}.")
+        words = excerpt(answer.text, document)
+        detail = f"{told}: {words}" if words else f"{told}."
+        match meaning:
+            case _Meaning.OVER:
+                return GivenUp(detail)
+            case _Meaning.LATER:
+                wait = retry_after(answer.headers.get("retry-after", ""), self.clock())
+                return Failed(detail, wait if answer.status in _TELL_WHEN else None)
+            case _Meaning.REFUSED:
+                return Failed(detail, alert=True)
+            case _Meaning.UNSURE:
+                return self._unsure(detail)
+            case _:
+                assert_never(meaning)
+
+    def _unsure(self, detail: str) -> Failed | Unknown:
+        return Failed(detail) if self.repeat is Repeat.AT_LEAST_ONCE else Unknown(detail)
+
+
+def retry_after(value: str, now: int) -> int | None:
+    """Return the milliseconds to wait that a Retry-After header asks for, at most an hour; None where it says nothing.
+
+    Zero, the past and nonsense say nothing.
+    """
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        seconds = int(text.lstrip("0")[: _MOST_DIGITS + 1] or "0")
+        return min(seconds * SECOND, LONGEST_RETRY_AFTER) or None
+    try:
+        moment = parsedate_to_datetime(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        wait = int(aware.timestamp() * 1000) - now
+    except (ValueError, OverflowError):
+        return None
+    return min(wait, LONGEST_RETRY_AFTER) if wait > 0 else None

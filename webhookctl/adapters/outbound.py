@@ -1,0 +1,177 @@
+"""The one way out over HTTP: with a deadline in total and a cap on what is read, following and inheriting nothing.
+
+httpx's own timeouts start again with every byte, so that a server that drips one a second holds a caller for ever.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ssl import SSLContext
+from typing import Final
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from webhookctl.core.errors import UpstreamError
+from webhookctl.core.redaction import printable
+
+MOST_READ: Final = 64 * 1024
+"""Bytes of an answer after which a caller who only wants to know how it went stops reading."""
+# The shop's server may close an idle connection at the very moment at which we use it again, and whether it took the
+# request is then unknown. Servers close after 2 s (gunicorn) and more; we are earlier, and a burst still shares.
+_IDLE_S: Final = 1.0
+_CONNECTIONS: Final = 100
+# What has not got its connection in half of the time was certainly not sent; a deadline that strikes later can't tell.
+_SHARE_FOR_CONNECTING: Final = 0.5
+
+
+class NotSentError(UpstreamError):
+    """The request certainly did not reach the other side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other side answered."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    """Names are found in any case."""
+    body: bytes = field(repr=False)
+    """As received, never decompressed; at most what was asked for."""
+    complete: bool
+    """The body ended, in time and under the cap; a status stands even where its body broke off."""
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """How one kind of transport failure is told."""
+
+    kind: type[Exception]
+    words: str
+    sent: bool
+    """The other side may have got the request."""
+
+
+# The first row that fits holds: the particular stand above the general. The words never quote the exception, whose text
+# may hold the whole URL. httpx-aiohttp maps nearly all of it to ConnectTimeout: what was raised first is looked at.
+_TROUBLES: Final = (
+    _Trouble(aiohttp.ConnectionTimeoutError, "did not take the connection in time", sent=False),
+    _Trouble(aiohttp.ClientConnectorDNSError, "has a name that can't be resolved", sent=False),
+    _Trouble(aiohttp.ClientConnectorCertificateError, "has a TLS certificate that can't be trusted", sent=False),
+    _Trouble(aiohttp.ClientSSLError, "does not speak TLS as we do", sent=False),
+    _Trouble(aiohttp.ClientConnectorError, "can't be connected to", sent=False),
+    _Trouble(aiohttp.InvalidURL, "is not an address that can be called", sent=False),
+    _Trouble(aiohttp.NonHttpUrlClientError, "is neither http:// nor https://", sent=False),
+    _Trouble(httpx.InvalidURL, "is not an address that can be called", sent=False),
+    _Trouble(aiohttp.ServerDisconnectedError, "closed the connection without an answer", sent=True),
+    _Trouble(aiohttp.ClientResponseError, "answered something that is not HTTP", sent=True),
+    _Trouble(OSError, "broke the connection off", sent=True),
+    _Trouble(Exception, "could not be asked", sent=True),
+)
+_EXPECTED: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError)
+
+
+class Outbound:
+    """The process's client: connections are shared and reused; use it in one event loop, and close it there."""
+
+    def __init__(self, tls: SSLContext | None = None) -> None:
+        """Trust the certificates of certifi and of the system, or those of `tls` alone."""
+        if tls is None:
+            tls = httpx.create_ssl_context(trust_env=False)
+            tls.load_default_certs()  # the shop's own authority stands in the system's store, not in certifi's
+        self._tls = tls
+        self._client = httpx.AsyncClient(
+            transport=AiohttpTransport(verify=tls, trust_env=False, client=self._session),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(ssl=self._tls, limit=_CONNECTIONS, keepalive_timeout=_IDLE_S)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    async def post(self, url: str, *, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Answer:
+        """Post `body`; raises `NotSentError` or `UpstreamError` where no status came back within `timeout_s`."""
+        return await self.request("POST", url, body=body, headers=headers, timeout_s=timeout_s)
+
+    async def request(  # noqa: PLR0913 - what a request consists of
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        body: bytes = b"",
+        most: int = MOST_READ,
+    ) -> Answer:
+        """Make one request and read at most `most` bytes of its answer, all within `timeout_s`."""
+        head: httpx.Response | None = None
+        kept = bytearray()
+        complete = False
+        try:
+            async with asyncio.timeout(timeout_s):
+                request = self._request(method, url, body, headers, timeout_s)
+                async with aclosing(await self._client.send(request, stream=True)) as head:
+                    async for chunk in head.aiter_raw():
+                        kept += chunk
+                        if len(kept) > most:
+                            break
+                    complete = len(kept) <= most
+        except _EXPECTED as error:
+            if head is None:
+                raise _explained(error, url, timeout_s) from None
+        return Answer(head.status_code, head.headers, bytes(kept[:most]), complete)
+
+    def _request(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float
+    ) -> httpx.Request:
+        target = httpx.URL(url)
+        user, password = target.username, target.password
+        request = self._client.build_request(
+            method,
+            target.copy_with(userinfo=b""),
+            content=body,
+            headers={"accept-encoding": "identity", **headers},
+            timeout=httpx.Timeout(None, pool=timeout_s * _SHARE_FOR_CONNECTING),
+        )
+        if target.userinfo:  # aiohttp refuses a user in the URL beside the header that httpx makes of it
+            request = next(httpx.BasicAuth(user, password).auth_flow(request))
+        return request
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def shown(url: str) -> str:
+    """Return `url` without its user, password, query and fragment: they may open a door."""
+    try:
+        bare = httpx.URL(url).copy_with(userinfo=b"", query=None, fragment=None)
+    except (httpx.InvalidURL, ValueError):
+        return "the address"
+    return printable(str(bare))
+
+
+def _explained(error: Exception, url: str, timeout_s: float) -> UpstreamError:
+    if isinstance(error, TimeoutError):
+        return UpstreamError(f"{shown(url)} did not answer within {timeout_s:g} s.")
+    first = error.__cause__ if isinstance(error, httpx.HTTPError) and isinstance(error.__cause__, Exception) else error
+    trouble = next(row for row in _TROUBLES if isinstance(first, row.kind))
+    return (UpstreamError if trouble.sent else NotSentError)(f"{shown(url)} {trouble.words}{_detail(first)}.")
+
+
+def _detail(error: Exception) -> str:
+    """Return the part of `error` that is known to be plain words, if it has one."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f" ({getattr(error.certificate_error, 'verify_message', 'no reason given')})"
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
+        return f" ({os.strerror(error.os_error.errno).lower()})" if error.os_error.errno > 0 else ""
+    return ""

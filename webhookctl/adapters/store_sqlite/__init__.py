@@ -1,0 +1,60 @@
+"""The store in one SQLite file."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
+from webhookctl.adapters.store_sqlite.events import SqliteEvents
+from webhookctl.adapters.store_sqlite.intake import SqliteIntake
+from webhookctl.adapters.store_sqlite.orders import SqliteOrders
+from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
+from webhookctl.adapters.store_sqlite.place import prepare
+from webhookctl.adapters.store_sqlite.reports import SqliteReports
+from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate
+from webhookctl.adapters.store_sqlite.upkeep import SqliteUpkeep
+from webhookctl.core.ports.cipher import Cipher
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteStore:
+    """The ports of the store over one connection; may be used by several threads."""
+
+    intake: SqliteIntake
+    events: SqliteEvents
+    orders: SqliteOrders
+    outbox: SqliteOutbox
+    reports: SqliteReports
+    upkeep: SqliteUpkeep
+    notices: tuple[str, ...]
+    """What the operator should know of how it was opened, a sentence each."""
+    connection: Connection = field(repr=False)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int = BUSY_MS) -> SqliteStore:
+    """Open the store at `path`, bringing it to the present schema; made anew only where `create` says so.
+
+    Raises `StoreError` where the file, its folder or its disk won't do, `StoreVersionError` where a newer webhookctl
+    wrote it, and `SealedError` where it was encrypted under a key that `cipher` has not.
+    """
+    place = Path(path)
+    notices = prepare(place, create=create)
+    connection = Connection(place, busy_ms=busy_ms)
+    try:
+        migrate(connection, create=create)
+        key = dedup_key(connection, cipher)
+    except BaseException:
+        connection.close()
+        raise
+    return SqliteStore(
+        intake=SqliteIntake(connection, cipher),
+        events=SqliteEvents(connection, cipher, key),
+        orders=SqliteOrders(connection, cipher),
+        outbox=SqliteOutbox(connection),
+        reports=SqliteReports(connection),
+        upkeep=SqliteUpkeep(connection),
+        notices=notices,
+        connection=connection,
+    )

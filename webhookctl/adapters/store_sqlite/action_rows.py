@@ -1,0 +1,99 @@
+"""Rows of the outbox: how an action is added, restrained and read."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import uuid_utils
+
+from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, NewAction, Restraint
+
+if TYPE_CHECKING:
+    import sqlite3
+
+COLUMNS: Final = (
+    "id, supplier, subject, kind, cause, generation, state, detail, created_at, attempts, next_at, started_at, error, "
+    "finished_at, tried_since"
+)
+ATTEMPT_COLUMNS: Final = "action_id, number, ended_at, state, detail"
+FINISHED: Final = frozenset({ActionState.DONE, ActionState.DEAD, ActionState.CANCELLED})
+
+_ADD: Final = """
+    INSERT INTO actions (id, supplier, subject, kind, cause, state, detail, created_at, next_at, finished_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (subject, supplier, kind, cause, generation) DO NOTHING"""
+_IS_ONE_YOUNGER: Final = """
+    SELECT 1 FROM actions INDEXED BY actions_by_kind
+    WHERE kind = ? AND created_at > ? AND supplier = ? AND subject = ? LIMIT 1"""
+_RESTRAIN: Final = """
+    UPDATE actions SET state = :state, detail = :detail, next_at = NULL, finished_at = :finished_at
+    WHERE subject = :subject AND supplier = :supplier AND kind = :kind AND state IN ('waiting', 'held', 'dead')"""
+# A cancellation stays one, whatever restrains the action afterwards.
+_RESTRAIN_RUNNING: Final = """
+    UPDATE actions SET restrained = :state, restrained_detail = :detail
+    WHERE subject = :subject AND supplier = :supplier AND kind = :kind AND state = 'running'
+        AND restrained IS NOT 'cancelled'"""
+_RECORD: Final = "INSERT OR REPLACE INTO attempts (action_id, number, ended_at, state, detail) VALUES (?, ?, ?, ?, ?)"
+
+
+def add(raw: "sqlite3.Connection", action: NewAction, *, now: int) -> None:
+    """Add `action` unless it exists, or one of its subject and kind is younger than its cooldown."""
+    if action.cooldown_ms:
+        young = (action.kind, now - action.cooldown_ms, action.supplier, action.subject)
+        if raw.execute(_IS_ONE_YOUNGER, young).fetchone():
+            return
+    next_at = now if action.state is ActionState.WAITING else None
+    finished_at = now if action.state in FINISHED else None
+    row = (action.supplier, action.subject, action.kind, action.cause, action.state, action.detail)
+    raw.execute(_ADD, (str(uuid_utils.uuid7()), *row, now, next_at, finished_at))
+
+
+def restrain(raw: "sqlite3.Connection", order: tuple[str, str], restraint: Restraint, *, now: int) -> None:
+    """Hold or cancel an order's actions of one kind: at once, or as soon as whoever runs one lets go of it."""
+    names = {
+        "supplier": order[0],
+        "subject": order[1],
+        "kind": restraint.kind,
+        "state": restraint.state,
+        "detail": restraint.detail,
+        "finished_at": now if restraint.state in FINISHED else None,
+    }
+    raw.execute(_RESTRAIN, names)
+    raw.execute(_RESTRAIN_RUNNING, names)
+
+
+def alert(raw: "sqlite3.Connection", action: Action, cause: str, detail: str, *, now: int) -> None:
+    """Tell a person about `action`, unless it is itself what tells a person."""
+    if action.kind is not ActionKind.ALERT:
+        add(raw, NewAction(action.supplier, action.subject, ActionKind.ALERT, cause, detail=detail), now=now)
+
+
+def record(raw: "sqlite3.Connection", attempt: Attempt) -> None:
+    """Write how an attempt ended; its number is the action's count when it was claimed."""
+    row = (attempt.action_id, attempt.number, attempt.ended_at, attempt.state, attempt.detail)
+    raw.execute(_RECORD, row)
+
+
+def stored_action(row: Any) -> Action:  # noqa: ANN401 - a row that begins with `COLUMNS`
+    """Make an action of a row."""
+    state = ActionState(row[6])
+    return Action(
+        id=row[0],
+        supplier=row[1],
+        subject=row[2],
+        kind=ActionKind(row[3]),
+        cause=row[4],
+        generation=row[5],
+        state=state,
+        detail=row[7],
+        created_at=row[8],
+        attempts=row[9],
+        next_at=row[10] if state is ActionState.WAITING else None,
+        started_at=row[11],
+        error=row[12],
+        finished_at=row[13],
+        tried_since=row[14],
+    )
+
+
+def stored_attempt(row: Any) -> Attempt:  # noqa: ANN401 - a row of `ATTEMPT_COLUMNS`
+    """Make an attempt of a row."""
+    return Attempt(row[0], row[1], row[2], ActionState(row[3]), row[4])

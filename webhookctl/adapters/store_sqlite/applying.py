@@ -1,0 +1,105 @@
+"""What is written of one event that was applied: the event, its key, its orders and the actions it causes."""
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from webhookctl.adapters.store_sqlite.action_rows import add, restrain
+from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
+from webhookctl.adapters.store_sqlite.order_rows import save
+from webhookctl.core.errors import SealedError
+from webhookctl.core.events import EventState
+from webhookctl.core.orders import Move
+from webhookctl.core.ports.cipher import Cipher
+from webhookctl.core.ports.events import Application, Applied
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_KEY_BYTES: Final = 16
+_UNSTORABLE: Final = (ValueError, OverflowError, IntegrityError, DataError, SealedError)
+"""What one event can raise that its neighbours must not suffer for: half a surrogate pair, a number beyond 64 bits, a
+text of a gigabyte, an order whose old codes can't be opened."""
+
+_IS_HELD: Final = "SELECT supplier FROM events WHERE id = ? AND claim = ? AND state = 'queued'"
+_SEEN: Final = "SELECT event_id FROM event_keys WHERE supplier = ? AND key = ?"
+_REMEMBER: Final = "INSERT OR IGNORE INTO event_keys (supplier, key, event_id) VALUES (?, ?, ?)"
+_FINISH: Final = """
+    UPDATE events SET state = ?, error = ?, duplicate_of = ?, type = ?, reference = ?, order_id = ?, occurred_at = ?,
+        claim = NULL, claimed_until = NULL
+    WHERE id = ?"""
+_NOTE: Final = "UPDATE events SET error = ? WHERE id = ?"
+
+
+class _StaleError(Exception):
+    """An order is not at the version that was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """Writes applications in the transaction that `raw` is in."""
+
+    raw: "sqlite3.Connection"
+    cipher: Cipher
+    dedup_key: bytes
+    now: int
+
+    def apply(self, application: Application) -> Applied:
+        """Write it wholly or not at all, whatever becomes of its neighbours in the transaction."""
+        self.raw.execute("SAVEPOINT application")
+        try:
+            applied = self._apply(application)
+        except _StaleError:
+            self.raw.execute("ROLLBACK TO application")
+            applied = Applied.STALE
+        except _UNSTORABLE as error:
+            # Left claimed: it comes back alone until it was claimed too often, and ends as `dead` with this reason.
+            self.raw.execute("ROLLBACK TO application")
+            self.raw.execute(_NOTE, (f"it says what can't be stored: {type(error).__name__}", application.id))
+            applied = Applied.STALE
+        self.raw.execute("RELEASE application")
+        return applied
+
+    def _apply(self, application: Application) -> Applied:
+        held = self.raw.execute(_IS_HELD, (application.id, application.claim)).fetchone()
+        if held is None:
+            return Applied.LOST
+        first = self._first_of_key(application, held[0])
+        if first != application.id:
+            self._finish(application, EventState.DUPLICATE, first)
+            return Applied.DUPLICATE
+        for move in application.moves:
+            self._move(application, move)
+        self._finish(application, application.state, None)
+        return Applied.DONE
+
+    def _first_of_key(self, application: Application, supplier: str) -> int:
+        """Return the event that had this key first: this one, if no other had."""
+        if application.key is None:
+            return application.id
+        key = hmac.digest(self.dedup_key, application.key, "sha256")[:_KEY_BYTES]
+        self.raw.execute(_REMEMBER, (supplier, key, application.id))
+        (first,) = self.raw.execute(_SEEN, (supplier, key)).fetchone()
+        return int(first)
+
+    def _move(self, application: Application, move: Move) -> None:
+        if move.order is not None and not save(self.raw, self.cipher, move.order):
+            raise _StaleError
+        key = _order_of(application, move)
+        if key is not None:
+            for restraint in move.restraints:
+                restrain(self.raw, key, restraint, now=self.now)
+        for action in move.actions:
+            add(self.raw, action, now=self.now)
+
+    def _finish(self, application: Application, state: EventState, duplicate_of: int | None) -> None:
+        event = application.event
+        said = (event.type, event.reference, event.order_id, event.occurred_at) if event else (None,) * 4
+        self.raw.execute(_FINISH, (state, application.reason, duplicate_of, *said, application.id))
+
+
+def _order_of(application: Application, move: Move) -> tuple[str, str] | None:
+    if move.order is not None:
+        return move.order.key
+    event = application.event
+    return (event.supplier, event.reference) if event is not None and event.reference is not None else None

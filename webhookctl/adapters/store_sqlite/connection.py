@@ -1,0 +1,230 @@
+"""One connection to the store's file, for one transaction at a time, with SQLite's errors put into words."""
+
+import resource
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from webhookctl.core.errors import StoreBrokenError, StoreBusyError, StoreError, StoreFullError, UsageError
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    try:
+        import pysqlite3 as sqlite3
+    except ImportError:  # only Linux has it
+        import sqlite3
+
+DataError = sqlite3.DataError
+IntegrityError = sqlite3.IntegrityError
+
+BUSY_MS: Final = 2_500
+_LOOK_AGAIN_S: Final = 0.02
+_LARGEST_WAL: Final = 64 << 20
+
+# SQLite's primary result codes (sqlite.org/rescode.html); the low byte of an extended one. Python 3.11 names them too,
+# but the connection may come from pysqlite3.
+_BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+
+_WORDS: Final = {
+    _READONLY: "can't be written to: mend the mode of its file and folder, or the file system it lies on",
+    _CANTOPEN: "can't be opened: mend the mode of its file and folder",
+    _CORRUPT: "is damaged; nothing was changed. Keep the file for a closer look, and restore a backup",
+    _NOTADB: "is no SQLite file, or is damaged; nothing was changed. Mend [store] url, or restore a backup",
+}
+
+
+class Journal(StrEnum):
+    """How SQLite makes a commit atomic."""
+
+    WAL = "wal"
+    DELETE = "delete"
+
+
+_OLDEST: Final = (3, 38, 0)
+_HAS_WAL: Final = (3, 7, 0)
+_LAST_AFFECTED: Final = (3, 51, 2)
+_MENDED_FROM: Final = {(3, 44): 6, (3, 50): 7}
+"""Series of releases that got the fix later, and the patch level that has it."""
+
+
+def journal_for(version: tuple[int, int, int]) -> Journal:
+    """Say which journal is safe with this SQLite.
+
+    In WAL mode most releases before 3.51.3 can lose a commit while another connection checkpoints: "the WAL-reset
+    bug" of sqlite.org/wal.html.
+    """
+    mended = _MENDED_FROM.get(version[:2])
+    if mended is not None and version[2] >= mended:
+        return Journal.WAL
+    return Journal.DELETE if version <= _LAST_AFFECTED else Journal.WAL
+
+
+class Connection:
+    """The one connection of a process: its threads take turns."""
+
+    def __init__(self, path: Path, *, busy_ms: int) -> None:
+        """Open the file, which must exist."""
+        self.path = path
+        self._busy_ms = busy_ms
+        self._lock = threading.Lock()
+        self._broken: str | None = None
+        version = sqlite3.sqlite_version_info
+        if version < _OLDEST:
+            raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old for the store: install pysqlite3.")
+        self.journal = journal_for(version)
+        with self._in_words():
+            self._raw = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                timeout=busy_ms / 1000,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        try:
+            with self._in_words():
+                self._patiently_set_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _patiently_set_up(self) -> None:
+        """SQLite's own patience does not reach as far as changing the journal, which two may do at once."""
+        end = time.monotonic() + self._busy_ms / 1000
+        while True:
+            try:
+                self._set_up()
+            except sqlite3.OperationalError as error:
+                if _code(error) & 0xFF not in {_BUSY, _LOCKED} or time.monotonic() >= end:
+                    raise
+                time.sleep(_LOOK_AGAIN_S)
+            else:
+                return
+
+    def _set_up(self) -> None:
+        raw = self._raw
+        (tables,) = raw.execute("PRAGMA schema_version").fetchone()  # what is no SQLite file ends here, untouched
+        if not tables:  # later it could not change anything, and yet would write at each start
+            raw.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        raw.execute("PRAGMA foreign_keys = ON")
+        raw.execute("PRAGMA secure_delete = ON")
+        (mode,) = raw.execute(f"PRAGMA journal_mode = {self.journal}").fetchone()
+        if mode != self.journal:
+            raise StoreError(f"The store {self.path} can't change its journal from {mode} to {self.journal}.")
+        raw.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL}")  # after a long reader has let it grow
+        # Without WAL a power cut could bring back a deleted journal and undo its commit, unless its folder is synced.
+        raw.execute(f"PRAGMA synchronous = {'FULL' if self.journal is Journal.WAL else 'EXTRA'}")
+
+    @contextmanager
+    def writing(self) -> Iterator["sqlite3.Connection"]:
+        """Write in one transaction; it is on disk when the block has ended."""
+        with self._lock, self._in_words():
+            self._check()
+            self._raw.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._raw
+            except BaseException:
+                self._undo()
+                raise
+            self._commit()
+
+    def write(self, statement: str, values: Sequence[object]) -> None:
+        """Write with one statement, a transaction of its own: it is on disk when this returns.
+
+        Each statement releases the interpreter and must win it back: BEGIN and COMMIT would cost a hurried thread
+        more than what stands between them. SQLite waits for its turn here as it does at BEGIN IMMEDIATE.
+        """
+        with self._lock, self._in_words():
+            self._check()
+            try:
+                self._raw.execute(statement, values)
+            except sqlite3.Error as error:
+                self._note_failed_sync(error)
+                self._undo()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator["sqlite3.Connection"]:
+        """Read one state of the store, whoever writes meanwhile."""
+        with self._lock, self._in_words():
+            self._check()
+            self._raw.execute("BEGIN")
+            try:
+                yield self._raw
+            finally:
+                self._undo()
+
+    def close(self) -> None:
+        with self._lock:
+            self._raw.close()
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise StoreBrokenError(
+                f"The store {self.path} is not used any more, since it failed ({self._broken}): "
+                "look at the disk and the file, then start again."
+            )
+
+    def _commit(self) -> None:
+        try:
+            self._raw.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._note_failed_sync(error)
+            self._undo()
+            raise
+
+    def _note_failed_sync(self, error: "sqlite3.Error") -> None:
+        # After a failed fsync the kernel may have dropped what it could not write, and a second fsync would say that
+        # all is well: only a new start, which reads the file again, knows what is there.
+        if _code(error) & 0xFF == _IOERR and not self._is_out_of_space(error):
+            self._broken = str(error)
+
+    def _undo(self) -> None:
+        if self._raw.in_transaction:
+            with suppress(sqlite3.Error):
+                self._raw.execute("ROLLBACK")
+        if self._raw.in_transaction:
+            self._broken = self._broken or "a transaction could not be undone"
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            if _code(error) & 0xFF in {_CORRUPT, _NOTADB}:  # every further write could make it worse
+                self._broken = str(error)
+            raise self._sentence(error) from error
+        except UnicodeEncodeError:  # holds the text, which may be a code
+            raise UsageError("What was asked of the store holds characters that are no text.") from None
+        except OverflowError:
+            raise UsageError("What was asked of the store holds a number beyond 64 bits.") from None
+
+    def _sentence(self, error: "sqlite3.Error") -> StoreError:
+        code = _code(error) & 0xFF
+        if code in {_BUSY, _LOCKED}:
+            return StoreBusyError(
+                f"The store {self.path} was locked by another process for more than {self._busy_ms / 1000:g} s: "
+                f"try again; `fuser {self.path}` shows who has it."
+            )
+        if code == _FULL or self._is_out_of_space(error):
+            return StoreFullError(f"There is no space left for the store {self.path}: free some on its disk.")
+        kind = StoreError if self._broken is None else StoreBrokenError
+        return kind(f"The store {self.path} {_WORDS.get(code, 'failed')} ({error}).")
+
+    def _is_out_of_space(self, error: "sqlite3.Error") -> bool:
+        """SQLite knows a full disk; a limit on the size of files (`ulimit -f`) looks to it like any failed write."""
+        if _code(error) & 0xFF != _IOERR:
+            return False
+        largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        names = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        sizes = [name.stat().st_size for name in names if name.exists()]
+        return largest != resource.RLIM_INFINITY and max(sizes, default=0) >= largest
+
+
+def _code(error: "sqlite3.Error") -> int:
+    """Return the extended result code; errors of the Python layer have none."""
+    return getattr(error, "sqlite_errorcode", 0)

@@ -1,0 +1,36 @@
+"""Rows of the event log, read back."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from webhookctl.adapters.store_sqlite.sealing import Opened
+from webhookctl.core.deliveries import Via
+from webhookctl.core.events import EventState, StoredEvent
+
+COLUMNS: Final = (
+    "id, supplier, received_at, via, delivery_id, matched, state, type, reference, order_id, occurred_at, attempts, "
+    "error, duplicate_of"
+)
+
+
+def stored_event(row: Any, opened: Opened) -> StoredEvent:  # noqa: ANN401 - a row that begins with `COLUMNS`
+    """Make an event of a row and what was encrypted of it."""
+    return StoredEvent(
+        id=row[0],
+        supplier=row[1],
+        received_at=row[2],
+        via=Via(row[3]),
+        delivery_id=str(UUID(bytes=row[4])),
+        matched=row[5],
+        headers=opened.headers,
+        body=opened.body,
+        state=EventState(row[6]),
+        type=row[7],
+        reference=row[8],
+        order_id=row[9],
+        occurred_at=row[10],
+        attempts=row[11],
+        error=row[12],
+        duplicate_of=row[13],
+        event_id=opened.event_id,
+    )

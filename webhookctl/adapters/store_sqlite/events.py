@@ -1,0 +1,148 @@
+"""The event log: claimed, applied, listed and looked up."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from webhookctl.adapters.store_sqlite.applying import Applying
+from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, stored_event
+from webhookctl.adapters.store_sqlite.listing import Listing
+from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened, open_delivery
+from webhookctl.core.errors import SealedError, UsageError
+from webhookctl.core.events import EventState, StoredEvent
+from webhookctl.core.ports.cipher import Cipher
+from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, EventQuery, Unreadable
+
+CLAIMS_AT_MOST: Final = 5
+"""An event that was claimed this often and never applied takes its worker down with it: it is set aside."""
+
+_FREE: Final = "state = 'queued' AND (claimed_until IS NULL OR claimed_until <= :now)"
+_IS_ANY_FREE: Final = f"SELECT 1 FROM events INDEXED BY events_queue WHERE {_FREE} LIMIT 1"  # noqa: S608 - our own words
+_SET_ASIDE: Final = f"""
+    UPDATE events SET state = 'dead', claim = NULL, claimed_until = NULL,
+        error = 'claimed ' || attempts || ' times without being applied: handling it seems to stop the worker'
+            || coalesce(' (' || error || ')', '')
+    WHERE id IN (
+        SELECT id FROM (
+            SELECT id, attempts FROM events INDEXED BY events_queue WHERE {_FREE} ORDER BY id LIMIT :limit
+        ) WHERE attempts >= :most
+    )"""  # noqa: S608 - our own words
+_CLAIM: Final = f"""
+    UPDATE events SET claim = :claim, claimed_until = :until, attempts = attempts + 1
+    WHERE id IN (
+        SELECT id FROM events INDEXED BY events_queue WHERE {_FREE} AND attempts < :most ORDER BY id LIMIT :limit
+    ) RETURNING {COLUMNS}, sealed"""  # noqa: S608 - our own words
+
+_QUEUED: Final = Listing("events", COLUMNS, "received_at", "state = 'queued'", (), "events_queue")
+_HANDLED: Final = Listing(
+    "events",
+    COLUMNS,
+    "received_at",
+    "state <> 'queued'",
+    (
+        ("reference", "events_by_reference"),
+        ("order_id", "events_by_order_id"),
+        ("state", "events_by_state"),
+        ("type", "events_by_type"),
+        ("supplier", "events_by_supplier"),
+    ),
+    "events_by_time",
+)
+_SAID: Final = ("type", "reference", "order_id")
+"""What is only known of an event once it was applied."""
+
+_BY_ROW: Final = f"SELECT {COLUMNS}, sealed FROM events WHERE id = ?"  # noqa: S608 - our own words
+_BY_DELIVERY: Final = f"""
+    SELECT {COLUMNS}, sealed FROM events INDEXED BY events_by_delivery
+    WHERE state <> 'queued' AND delivery_id BETWEEN ?1 AND ?2
+    UNION ALL
+    SELECT {COLUMNS}, sealed FROM events INDEXED BY events_queue
+    WHERE state = 'queued' AND delivery_id BETWEEN ?1 AND ?2 LIMIT 2"""  # noqa: S608 - our own words
+_ROW_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+"""A delivery id begins with a 0 until the year 2527."""
+_DELIVERY_ID: Final = re.compile(r"[0-9a-f]{8,32}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteEvents:
+    """The event log."""
+
+    connection: Connection
+    cipher: Cipher
+    dedup_key: bytes = field(repr=False)
+
+    def claim(self, *, now: int, limit: int, lease_ms: int) -> list[ClaimedEvent | Unreadable]:
+        claim = secrets.token_hex(8)
+        names = {"now": now, "limit": limit, "most": CLAIMS_AT_MOST, "claim": claim, "until": now + lease_ms}
+        with self.connection.reading() as raw:  # a worker that finds nothing must not take the lock that intake needs
+            if raw.execute(_IS_ANY_FREE, {"now": now}).fetchone() is None:
+                return []
+        with self.connection.writing() as raw:
+            raw.execute(_SET_ASIDE, names)
+            rows = raw.execute(_CLAIM, names).fetchall()
+        return [self._claimed(row, claim) for row in sorted(rows, key=_row_number)]
+
+    def apply(self, applications: Sequence[Application], *, now: int) -> list[Applied]:
+        if not applications:
+            return []
+        with self.connection.writing() as raw:
+            applying = Applying(raw, self.cipher, self.dedup_key, now)
+            return [applying.apply(application) for application in applications]
+
+    def find(self, query: EventQuery) -> list[StoredEvent]:
+        filters = {
+            "supplier": query.supplier,
+            "type": query.type,
+            "state": query.state,
+            "reference": query.reference,
+            "order_id": query.order_id,
+        }
+        rows = list[Any]()
+        with self.connection.reading() as raw:
+            for listing in _listings(query):
+                statement = listing.select(filters, since=query.since, until=query.until, limit=query.limit)
+                rows += raw.execute(*statement)
+        newest_first = sorted((stored_event(row, NOTHING_OPENED) for row in rows), key=_age, reverse=True)
+        return newest_first[: query.limit]
+
+    def get(self, event_id: str) -> StoredEvent | None:
+        if _ROW_NUMBER.fullmatch(event_id):
+            rows = self._rows(_BY_ROW, int(event_id))
+        elif _DELIVERY_ID.fullmatch(start := event_id.lower().replace("-", "")):
+            rows = self._rows(_BY_DELIVERY, bytes.fromhex(start.ljust(32, "0")), bytes.fromhex(start.ljust(32, "f")))
+        else:
+            return None
+        if len(rows) > 1:
+            raise UsageError(f"More than one event's id begins with {event_id}: give more of it.")
+        return stored_event(rows[0], self._opened(rows[0])) if rows else None
+
+    def _rows(self, statement: str, *values: int | bytes) -> list[Any]:
+        with self.connection.reading() as raw:
+            return raw.execute(statement, values).fetchall()
+
+    def _claimed(self, row: Any, claim: str) -> ClaimedEvent | Unreadable:  # noqa: ANN401 - a row of `COLUMNS, sealed`
+        try:
+            return ClaimedEvent(stored_event(row, self._opened(row)), claim)
+        except SealedError as error:
+            return Unreadable(_row_number(row), claim, str(error))
+
+    def _opened(self, row: Any) -> Opened:  # noqa: ANN401 - a row of `COLUMNS, sealed`
+        return open_delivery(self.cipher, row[-1], row[1], row[4])
+
+
+def _listings(query: EventQuery) -> list[Listing]:
+    asks_what_was_said = any(getattr(query, name) is not None for name in _SAID)
+    queued = [_QUEUED] if query.state in {None, EventState.QUEUED} and not asks_what_was_said else []
+    return queued if query.state is EventState.QUEUED else [*queued, _HANDLED]
+
+
+def _row_number(row: Any) -> int:  # noqa: ANN401 - a row that begins with `COLUMNS`
+    number: int = row[0]
+    return number
+
+
+def _age(event: StoredEvent) -> tuple[int, int]:
+    return event.received_at, event.id

@@ -1,0 +1,92 @@
+"""The orders: fetched, listed, and the whole story of each."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from webhookctl.adapters.store_sqlite import action_rows, event_rows, order_rows
+from webhookctl.adapters.store_sqlite.connection import Connection, IntegrityError
+from webhookctl.adapters.store_sqlite.listing import Listing
+from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED
+from webhookctl.core.errors import NotFoundError
+from webhookctl.core.orders import Order
+from webhookctl.core.ports.cipher import Cipher
+from webhookctl.core.ports.orders import OrderQuery, Reveal, Story
+
+_SUPPLIERS_OF: Final = "SELECT supplier FROM orders WHERE reference = ? ORDER BY supplier"
+_LISTING: Final = Listing(
+    "orders",
+    order_rows.COLUMNS,
+    "created_at",
+    "",
+    (
+        ("reference", "sqlite_autoindex_orders_1"),
+        ("status", "orders_by_status"),
+        ("supplier", "orders_by_supplier"),
+    ),
+    "orders_by_time",
+)
+_EVENTS: Final = f"""
+    SELECT {event_rows.COLUMNS} FROM events INDEXED BY events_by_reference
+    WHERE supplier = ? AND reference = ? ORDER BY received_at, id"""  # noqa: S608 - our own words
+_ACTIONS: Final = f"""
+    SELECT {action_rows.COLUMNS} FROM actions
+    WHERE supplier = ? AND subject = ? ORDER BY created_at, rowid"""  # noqa: S608 - our own words
+_ATTEMPTS: Final = f"""
+    SELECT {action_rows.ATTEMPT_COLUMNS} FROM attempts
+    WHERE action_id IN (SELECT id FROM actions WHERE supplier = ? AND subject = ?)
+    ORDER BY ended_at, action_id, number"""  # noqa: S608 - our own words
+_REVEALS: Final = "SELECT at, who, reason FROM reveals WHERE supplier = ? AND reference = ? ORDER BY at, id"
+_REVEAL: Final = "INSERT INTO reveals (supplier, reference, at, who, reason) VALUES (?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteOrders:
+    """The orders, keyed by (supplier, reference)."""
+
+    connection: Connection
+    cipher: Cipher
+
+    def get(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Order]:
+        if not keys:
+            return {}
+        with self.connection.reading() as raw:
+            found = [order_rows.load(raw, self.cipher, key) for key in keys]
+        return {order.key: order for order in found if order is not None}
+
+    def suppliers_of(self, references: Collection[str]) -> dict[str, tuple[str, ...]]:
+        if not references:
+            return {}
+        with self.connection.reading() as raw:
+            found = {
+                reference: tuple(supplier for (supplier,) in raw.execute(_SUPPLIERS_OF, (reference,)))
+                for reference in references
+            }
+        return {reference: suppliers for reference, suppliers in found.items() if suppliers}
+
+    def find(self, query: OrderQuery) -> list[Order]:
+        filters = {"supplier": query.supplier, "status": query.status, "reference": query.reference}
+        statement = _LISTING.select(filters, since=query.since, until=query.until, limit=query.limit)
+        with self.connection.reading() as raw:
+            return [order_rows.stored_order(row) for row in raw.execute(*statement)]
+
+    def story(self, supplier: str, reference: str) -> Story | None:
+        key = (supplier, reference)
+        with self.connection.reading() as raw:
+            order = order_rows.load(raw, self.cipher, key)
+            if order is None:
+                return None
+            return Story(
+                order=order,
+                events=[event_rows.stored_event(row, NOTHING_OPENED) for row in raw.execute(_EVENTS, key)],
+                actions=[action_rows.stored_action(row) for row in raw.execute(_ACTIONS, key)],
+                attempts=[action_rows.stored_attempt(row) for row in raw.execute(_ATTEMPTS, key)],
+                reveals=[Reveal(*row) for row in raw.execute(_REVEALS, key)],
+            )
+
+    def record_reveal(self, supplier: str, reference: str, reveal: Reveal) -> None:
+        with self.connection.writing() as raw:
+            try:
+                raw.execute(_REVEAL, (supplier, reference, reveal.at, reveal.who, reveal.reason))
+            except IntegrityError:
+                raise NotFoundError(f"There is no order {reference} at {supplier}.") from None

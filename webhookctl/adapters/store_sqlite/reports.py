@@ -1,0 +1,57 @@
+"""Counts of all that the store holds; each is a walk along one index."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.core.events import EventState
+from webhookctl.core.ports.reports import Summary
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_ORDERS: Final = "SELECT status, count(*) FROM orders INDEXED BY orders_by_status GROUP BY status"
+_QUEUED: Final = "SELECT count(*) FROM events INDEXED BY events_queue WHERE state = 'queued'"
+_HANDLED: Final = """
+    SELECT state, count(*) FROM events INDEXED BY events_by_state WHERE state <> 'queued' GROUP BY state"""
+_ACTIONS: Final = (
+    "SELECT kind, 'waiting', count(*) FROM actions INDEXED BY actions_due WHERE state = 'waiting' GROUP BY kind",
+    "SELECT kind, 'running', count(*) FROM actions INDEXED BY actions_running WHERE state = 'running' GROUP BY kind",
+    """
+    SELECT kind, state, count(*) FROM actions INDEXED BY actions_settled
+    WHERE state NOT IN ('waiting', 'running') GROUP BY state, kind""",
+)
+_HELD: Final = "SELECT count(*) FROM orders INDEXED BY orders_held WHERE held IS NOT NULL"
+_OVERDUE: Final = """
+    SELECT count(*) FROM orders INDEXED BY orders_due WHERE due_at <= ? AND status IN ('pending', 'partial')"""
+_REPEATS: Final = "SELECT coalesce(sum(n), 0) FROM repeats"
+_OLDEST_QUEUED: Final = """
+    SELECT received_at FROM events INDEXED BY events_queue WHERE state = 'queued' ORDER BY id LIMIT 1"""
+_NEWEST: Final = "SELECT received_at FROM events WHERE id = (SELECT max(id) FROM events)"
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteReports:
+    """Questions that only look."""
+
+    connection: Connection
+
+    def summary(self, *, now: int) -> Summary:
+        with self.connection.reading() as raw:
+            queued = _number(raw, _QUEUED) or 0
+            return Summary(
+                orders=dict(raw.execute(_ORDERS).fetchall()),
+                events=({EventState.QUEUED.value: queued} if queued else {}) | dict(raw.execute(_HANDLED).fetchall()),
+                actions={(kind, state): n for part in _ACTIONS for kind, state, n in raw.execute(part)},
+                held_orders=_number(raw, _HELD) or 0,
+                overdue_orders=_number(raw, _OVERDUE, now) or 0,
+                repeats_answered=_number(raw, _REPEATS) or 0,
+                oldest_queued_at=_number(raw, _OLDEST_QUEUED),
+                newest_event_at=_number(raw, _NEWEST),
+                journal_mode=self.connection.journal.value,
+            )
+
+
+def _number(raw: "sqlite3.Connection", statement: str, *values: int) -> int | None:
+    row = raw.execute(statement, values).fetchone()
+    return None if row is None else int(row[0])

@@ -1,0 +1,24 @@
+"""What the store's file needs now and then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from webhookctl.adapters.store_sqlite.connection import Connection
+
+_DAY_MS: Final = 86_400_000
+_COUNT: Final = """
+    INSERT INTO repeats (supplier, day, n) VALUES (?, ?, ?)
+    ON CONFLICT (supplier, day) DO UPDATE SET n = n + excluded.n"""
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteUpkeep:
+    """Keeping the store whole."""
+
+    connection: Connection
+
+    def count_repeats(self, repeats: Mapping[str, int], *, now: int) -> None:
+        if repeats:
+            with self.connection.writing() as raw:
+                raw.executemany(_COUNT, [(supplier, now // _DAY_MS, n) for supplier, n in repeats.items()])

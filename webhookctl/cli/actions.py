@@ -1,0 +1,113 @@
+"""What must be done about orders, and how it went."""
+
+from typing import Annotated, Any
+
+import typer
+
+from webhookctl.cli import options, output
+from webhookctl.core.errors import NotFoundError, UsageError
+from webhookctl.core.orders import ActionKind, ActionState
+
+_COLUMNS = ("ID", "Kind", "Reference", "State", "Attempts", "Created", "Next", "Last")
+_RETRIED = (ActionState.DEAD, ActionState.WAITING)
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at deliveries, refunds, alerts; try again.")
+
+TheId = Annotated[str, typer.Argument(metavar="ID", help="An action's id, or a beginning that no other has.")]
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the group `actions`."""
+    parent.add_typer(app, name="actions")
+
+
+@app.command("list", epilog="Try: webhookctl actions list --state dead, webhookctl actions list --kind deliver --json.")
+def list_(
+    context: typer.Context,
+    supplier: options.Supplier = None,
+    kind: Annotated[ActionKind | None, typer.Option("--kind", help="Only of this kind.")] = None,
+    state: Annotated[ActionState | None, typer.Option("--state", help="Only in this state.")] = None,
+    reference: options.Reference = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    limit: options.Limit = 50,
+    as_json: options.AsJson = False,
+    utc: options.Utc = False,
+) -> None:
+    """List actions, newest first."""
+    from webhookctl import wiring
+    from webhookctl.core.ports.outbox import ActionQuery
+    from webhookctl.flows import report
+
+    first, last = options.window(since, until)
+    settings = wiring.settings(context.obj.config)
+    with wiring.store(settings) as store:
+        found = store.outbox.find(ActionQuery(supplier, kind, state, reference, first, last, limit))
+    rows = [report.action_row(action, wiring.handled_kinds(settings)) for action in found]
+    if as_json:
+        output.show_json(rows)
+    else:
+        output.table(_COLUMNS, (_cells(row, utc=utc) for row in rows), empty="No such action.")
+
+
+def _cells(row: dict[str, Any], *, utc: bool) -> tuple[str, ...]:
+    times = (output.when(row["created_at"], utc=utc), output.when(row["next_at"], utc=utc))
+    last = row["waits_for"] and f"waits for {row['waits_for']}"
+    return (
+        row["id"],
+        row["kind"],
+        row["reference"] or "-",
+        row["state"],
+        str(row["attempts"]),
+        *times,
+        last or row["error"] or row["detail"] or "-",
+    )
+
+
+@app.command("show", epilog="Try: webhookctl actions show 0198c2, webhookctl actions show 0198c2 --json.")
+def show(context: typer.Context, action_id: TheId, as_json: options.AsJson = False, utc: options.Utc = False) -> None:
+    """Show an action and each attempt at it."""
+    from webhookctl import wiring
+    from webhookctl.flows import report
+
+    settings = wiring.settings(context.obj.config)
+    with wiring.store(settings) as store:
+        found = store.outbox.get(action_id)
+    if found is None:
+        raise _unknown(action_id)
+    page = report.action_row(found[0], wiring.handled_kinds(settings))
+    page["history"] = [report.attempt_row(attempt) for attempt in found[1]]
+    output.show_json(page) if as_json else _print(page, utc=utc)
+
+
+def _print(page: dict[str, Any], *, utc: bool) -> None:
+    output.fields(
+        (name.replace("_", " "), output.when(value, utc=utc) if name.endswith("_at") else str(value))
+        for name, value in page.items()
+        if value is not None and name != "history"
+    )
+    output.heading("Attempts")
+    rows = (
+        (str(one["number"]), output.when(one["ended_at"], utc=utc), one["state"], one["detail"])
+        for one in page["history"]
+    )
+    output.table(("Number", "Ended", "State", "What happened"), rows, empty="None yet.")
+
+
+@app.command("retry", epilog="Try: webhookctl actions retry 0198c2, webhookctl actions list --state dead.")
+def retry(context: typer.Context, action_id: TheId) -> None:
+    """Make a dead or waiting action due now; its id, and so its webhook-id, stays the same."""
+    from webhookctl import wiring
+
+    with wiring.store(wiring.settings(context.obj.config)) as store:
+        found = store.outbox.get(action_id)
+        if found is None:
+            raise _unknown(action_id)
+        before = store.outbox.retry(found[0].id, now=options.now_ms())
+    if before not in _RETRIED:
+        raise UsageError(f"Action {found[0].id} is {before}: only what is dead or waiting can be tried again.")
+    output.say(f"Action {found[0].id} ({found[0].kind}) was {before} and is due now.")
+
+
+def _unknown(action_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no action {action_id!r}; `webhookctl actions list` shows those there are.")

@@ -1,0 +1,114 @@
+"""Will these settings work on this machine?"""
+
+import os
+import shutil
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from webhookctl.adapters.cipher_aesgcm import parse_key
+from webhookctl.config import HandlerSettings, SecretRef, Settings
+from webhookctl.core.errors import SettingsError
+from webhookctl.core.signatures import Scheme, Secret
+from webhookctl.suppliers import preset
+
+_OTHERS_WRITE: Final = 0o002
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    what: str
+    fault: str | None = None
+    """What must be mended, as a sentence; None: nothing."""
+    note: str | None = None
+    """What works and should be known all the same."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"name": self.name, "ok": self.fault is None, "what": self.what, "fault": self.fault, "note": self.note}
+
+
+def inspect(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+    """Look at all that the settings name: secrets, keys, programs, certificates."""
+    look = _Look(settings, environ)
+    return [*look.at_file(), *look.at_store(), *look.at_serve(), *look.at_suppliers(), *look.at_actions()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    settings: Settings
+    environ: Mapping[str, str]
+
+    def at_file(self) -> Iterator[Finding]:
+        source = self.settings.source
+        if source is not None:
+            fault = f"{source} can be changed by everybody, and it names programs to run: chmod o-w {source}"
+            yield Finding("settings", str(source), fault if source.stat().st_mode & _OTHERS_WRITE else None)
+
+    def at_store(self) -> Iterator[Finding]:
+        for number, reference in enumerate(self.settings.store.keys):
+            yield self._secret(f"store.keys[{number}]", reference, lambda key: parse_key(key.value, key.reference))
+
+    def at_serve(self) -> Iterator[Finding]:
+        yield Finding("serve.listen", str(self.settings.serve.listen))
+        if self.settings.serve.tls is not None:
+            certificate, key = self.settings.serve.tls
+            yield Finding("serve.tls_cert", f"{certificate} with {key}", _tls_fault(certificate, key))
+
+    def at_suppliers(self) -> Iterator[Finding]:
+        if not self.settings.suppliers:
+            yield Finding("suppliers", "none", note="no webhook will be taken: name a supplier in [suppliers.NAME].")
+        for name, supplier in self.settings.suppliers.items():
+            decode = _decoder(supplier.scheme, allow_short=supplier.allow_short)
+            for number, reference in enumerate(supplier.secrets):
+                yield self._secret(f"suppliers.{name}.secrets[{number}]", reference, decode)
+
+    def at_actions(self) -> Iterator[Finding]:
+        for kind, handler in self.settings.actions.by_kind().items():
+            yield from self._handler(f"actions.{kind}", handler)
+
+    def _handler(self, name: str, handler: HandlerSettings) -> Iterator[Finding]:
+        if handler.command is not None:
+            program = handler.command[0]
+            found = shutil.which(program, path=self.environ.get("PATH", os.defpath))
+            yield Finding(f"{name}.command", program, None if found else f"{program} is not there, or may not be run.")
+        elif handler.http is not None and handler.secret is not None:
+            in_clear = "what it says, codes too, goes to another machine unencrypted: use https, or a private network."
+            yield Finding(f"{name}.http", handler.shown_url, note=in_clear if handler.travels_in_clear else None)
+            yield self._secret(f"{name}.secret", handler.secret, _decoder(_standard_webhooks()))
+        else:
+            yield Finding(f"{name}.log", "a line in the log")
+
+    def _secret(self, name: str, reference: SecretRef, decode: Callable[[Secret], object]) -> Finding:
+        try:
+            decode(reference.read(self.environ, self.settings.folder))
+        except SettingsError as error:
+            return Finding(name, str(reference), str(error))
+        return Finding(name, str(reference))
+
+
+def _decoder(scheme: Scheme, *, allow_short: bool = False) -> Callable[[Secret], object]:
+    return lambda secret: scheme.keys([secret], allow_short=allow_short)
+
+
+def _standard_webhooks() -> Scheme:
+    table = preset("standard-webhooks")
+    return Scheme.parse({key: value for key, value in table.items() if key in Scheme.KEYS})
+
+
+def _tls_fault(certificate: Path, key: Path) -> str | None:
+    for path in (certificate, key):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            return f"{path} can't be read: {(error.strerror or 'refused').lower()}."
+    try:
+        # An empty password, as OpenSSL would ask for that of an encrypted key on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: b"")
+    except (OSError, ValueError):
+        return f"{certificate} and {key} are not a certificate and its unencrypted key, both PEM."
+    return None

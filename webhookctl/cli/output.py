@@ -1,0 +1,93 @@
+"""What people and programs read: results on stdout, words on stderr; the only user of Rich."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from webhookctl.core.redaction import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def say(text: str = "") -> None:
+    """Write a line of words to stderr."""
+    _write(sys.stderr, printable(text))
+
+
+def emit(text: str = "") -> None:
+    """Write a line of the result to stdout."""
+    _write(sys.stdout, printable(text))
+
+
+def emit_raw_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Write one JSON value on one line: for streams."""
+    _write(sys.stdout, json.dumps(value, ensure_ascii=True))
+
+
+def show_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Write one JSON value, indented; ASCII only, so that nothing in it can act on a terminal."""
+    _write(sys.stdout, json.dumps(value, ensure_ascii=True, indent=2))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "Nothing to show.") -> None:
+    """Show rows: a table on a terminal, tab-separated lines with a heading in a pipe."""
+    lines = [[printable(cell) for cell in row] for row in rows]
+    if not lines:
+        say(empty)
+    elif sys.stdout.isatty():
+        _rich_table(columns, lines)
+    else:
+        for line in [[column.lower().replace(" ", "_") for column in columns], *lines]:
+            _write(sys.stdout, "\t".join(line))
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> None:
+    """Show names and values, one pair a line."""
+    shown = [(name, printable(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        _write(sys.stdout, f"{name:<{width}}  {value}")
+
+
+def heading(text: str) -> None:
+    """Begin a part of a page."""
+    if sys.stdout.isatty():
+        _console().print(f"\n{printable(text)}", style="bold")
+    else:
+        _write(sys.stdout, f"\n{printable(text)}")
+
+
+def when(moment: str | None, *, utc: bool = False) -> str:
+    """Show an RFC 3339 time in local time with its offset, or in UTC; a dash for None."""
+    if moment is None:
+        return "-"
+    shown = datetime.fromisoformat(moment)
+    return (shown.astimezone(UTC) if utc else shown.astimezone()).isoformat(sep=" ", timespec="seconds")
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
+
+
+def _rich_table(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for line in lines:
+        shown.add_row(*(Text(cell) for cell in line))
+    _console().print(shown)
+
+
+def _write(stream: Any, line: str) -> None:  # noqa: ANN401 - TextIO, or what a test put in its place
+    """Write a line; what the terminal's encoding lacks (LANG=C) is escaped."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")

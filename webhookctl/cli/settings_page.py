@@ -1,0 +1,100 @@
+"""The settings that hold, fit to be shown."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from webhookctl.config import HandlerSettings, SecretRef, Settings, SupplierSettings
+from webhookctl.core.errors import SettingsError
+
+
+def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings as JSON; of a secret only where it lies, whether it is set, and why not."""
+    show = _Show(settings.folder, environ)
+    return {
+        "source": str(settings.source) if settings.source else None,
+        "demo": settings.demo,
+        "store": {
+            "url": settings.store.url,
+            "path": str(settings.store.path),
+            "keys": [show.secret(key) for key in settings.store.keys],
+        },
+        "serve": {
+            "listen": str(settings.serve.listen),
+            "max_body": settings.serve.max_body,
+            "tls_cert": str(settings.serve.tls_cert) if settings.serve.tls_cert else None,
+            "tls_key": str(settings.serve.tls_key) if settings.serve.tls_key else None,
+            "grace_ms": settings.serve.grace,
+            "max_connections": settings.serve.max_connections,
+            "max_per_address": settings.serve.max_per_address,
+            "trusted_proxies": list(map(str, settings.serve.trusted_proxies)),
+        },
+        "suppliers": {name: show.supplier(supplier) for name, supplier in settings.suppliers.items()},
+        "actions": {kind.value: show.handler(handler) for kind, handler in settings.actions.by_kind().items()},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    folder: Path
+    environ: Mapping[str, str]
+
+    def secret(self, reference: SecretRef) -> dict[str, Any]:
+        try:
+            reference.read(self.environ, self.folder)
+        except SettingsError as error:
+            return {"reference": str(reference), "set": False, "why": str(error)}
+        return {"reference": str(reference), "set": True}
+
+    def supplier(self, supplier: SupplierSettings) -> dict[str, Any]:
+        return {
+            "preset": supplier.preset,
+            "overridden": sorted([*(supplier.model_extra or {}), *(f"map.{key}" for key in supplier.map)]),
+            "secrets": [self.secret(secret) for secret in supplier.secrets],
+            "allow_short": supplier.allow_short,
+            "sla_ms": supplier.sla,
+            "codes": supplier.policy.codes.value,
+            "head_ok": supplier.answers_head,
+        }
+
+    def handler(self, handler: HandlerSettings) -> dict[str, Any]:
+        common = {
+            "repeat": handler.repeat.value,
+            "retry": {
+                "first_ms": handler.retry.first,
+                "longest_ms": handler.retry.longest,
+                "give_up_after_ms": handler.retry.give_up_after,
+            },
+        }
+        if handler.command is not None:
+            return {"command": list(handler.command), "timeout_ms": handler.timeout, **common}
+        if handler.http is not None and handler.secret is not None:
+            secret = self.secret(handler.secret)
+            return {"http": handler.shown_url, "secret": secret, "timeout_ms": handler.timeout, **common}
+        return {"log": True, **common}
+
+
+def rows(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Return a page as lines of a dotted name and its value."""
+    match value:
+        case {"reference": reference, "set": True}:
+            yield name, f"{reference}: set"
+        case {"reference": reference, "why": why}:
+            yield name, f"{reference}: not set: {why}"
+        case dict():
+            for key, member in value.items():
+                yield from rows(member, f"{name}.{key}".removeprefix("."))
+        case [{"reference": _}, *_]:
+            for number, member in enumerate(value):
+                yield from rows(member, f"{name}[{number}]")
+        case list():
+            yield name, ", ".join(map(str, value)) or "-"
+        case _:
+            yield name, _word(value)
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)

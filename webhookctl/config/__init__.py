@@ -1,0 +1,37 @@
+"""The settings file and environment, checked once, frozen."""
+
+from webhookctl.config.demo import demo_settings, make_demo, new_key, refuse_public, write_new
+from webhookctl.config.reading import FILE_NAME, SYSTEM_FILE, find, load
+from webhookctl.config.secrets import SecretRef, SecretSource
+from webhookctl.config.settings import (
+    ActionsSettings,
+    HandlerSettings,
+    RetrySettings,
+    ServeSettings,
+    Settings,
+    StoreSettings,
+    SupplierSettings,
+)
+from webhookctl.config.units import Address
+
+__all__ = [
+    "FILE_NAME",
+    "SYSTEM_FILE",
+    "ActionsSettings",
+    "Address",
+    "HandlerSettings",
+    "RetrySettings",
+    "SecretRef",
+    "SecretSource",
+    "ServeSettings",
+    "Settings",
+    "StoreSettings",
+    "SupplierSettings",
+    "demo_settings",
+    "find",
+    "load",
+    "make_demo",
+    "new_key",
+    "refuse_public",
+    "write_new",
+]

@@ -1,0 +1,249 @@
+"""From a file, the environment and flags to settings, or to a list of all that is wrong with them."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from webhookctl.config.settings import TABLES, Refusals, Root, Settings, UnknownKeyError, keys_of
+from webhookctl.core.errors import SettingsError
+from webhookctl.core.redaction import printable
+
+FILE_NAME: Final = "webhookctl.toml"
+SYSTEM_FILE: Final = Path("/etc/webhookctl/webhookctl.toml")
+_PREFIX: Final = "WEBHOOKCTL_"
+_LARGEST_FILE: Final = 1024 * 1024
+_TOML_PLACE: Final = re.compile(r"(?P<what>.*) \(at (?P<where>[^()]*)\)", re.DOTALL)
+
+# Variables that begin like a setting and are none: what the command line reads itself, what a `command` handler is
+# given (it may well call webhookctl), and what Kubernetes sets in each pod beside a Service of the name "webhookctl".
+_NO_SETTING: Final = re.compile(
+    r"WEBHOOKCTL_(CONFIG|TRACEBACK|KIND|SUPPLIER|REFERENCE|ATTEMPT)=.*"
+    r"|WEBHOOKCTL_SERVICE_(HOST|PORT|PORT_[A-Z0-9_]+)=.*"
+    r"|WEBHOOKCTL_PORT=[a-z]+://.*"
+    r"|WEBHOOKCTL_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*",
+    re.DOTALL,
+)
+
+_WORDS: Final[Mapping[str, str]] = {
+    "missing": "is missing",
+    "string_type": "must be a text in quotes",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list in square brackets",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "too_short": "must have at least one entry",
+    "enum": "must be {expected}",
+}
+"""pydantic's kinds of error in our words; none of them repeats the value."""
+_HINTS: Final[Mapping[str, str]] = {
+    "store.url": ': say where events are kept, such as url = "sqlite:webhookctl.db"',
+    "store.keys": ': say what encrypts the store, such as keys = ["file:webhookctl.key"]; `webhookctl init` makes one',
+    "secrets": ': say where the secret lies that this supplier signs with, such as secrets = ["env:ACME_SECRET"]',
+}
+"""What to do about a key that is missing."""
+
+
+def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path, *, system: Path = SYSTEM_FILE) -> Path | None:
+    """Return the settings file to read, or None; one that was named and is missing raises `SettingsError`."""
+    from platformdirs import user_config_path  # noqa: PLC0415 - not needed where the file was named
+
+    named = explicit or (Path(environ[_PREFIX + "CONFIG"]) if environ.get(_PREFIX + "CONFIG") else None)
+    if named is not None:
+        if not _is_there(cwd / named):
+            who = "--config" if explicit else "the environment variable WEBHOOKCTL_CONFIG"
+            raise SettingsError(f"There is no settings file {named}, which {who} names.")
+        return cwd / named
+    if _is_there(cwd / FILE_NAME):
+        return _trusted(cwd / FILE_NAME)
+    return next(filter(_is_there, (user_config_path("webhookctl") / FILE_NAME, system)), None)
+
+
+def _is_there(path: Path) -> bool:
+    with suppress(OSError, ValueError):  # a folder that we may not enter holds no file for us
+        return path.exists()
+    return False
+
+
+def _trusted(path: Path) -> Path:
+    """Refuse a stranger's file that merely lies in the working folder: settings name programs to run."""
+    if path.stat().st_uid not in {os.geteuid(), 0}:
+        raise SettingsError(f"{path} belongs to another user and was not asked for: name it with --config to trust it.")
+    return path
+
+
+def load(path: Path, environ: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Settings:
+    """Read and check the settings; `flags` are dotted keys with what the command line says.
+
+    Raises `SettingsError` that lists everything that is wrong.
+    """
+    return build(_parsed(path), environ, flags or {}, path)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {(error.strerror or 'refused').lower()}.") from None
+    if len(raw) > _LARGEST_FILE:
+        raise SettingsError(f"{path} is larger than 1 MiB: that is no settings file.")
+    try:
+        return tomllib.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8.") from None
+    except RecursionError:
+        raise SettingsError(f"{path} is nested too deeply.") from None
+    except ValueError as error:
+        match = _TOML_PLACE.fullmatch(str(error))
+        what, where = (match["what"], f", {match['where']}") if match else ("a number or a date is not one", "")
+        raise SettingsError(f"{path}{where}: this is not TOML: {printable(what)}.") from None
+
+
+def build(
+    table: dict[str, Any], environ: Mapping[str, str], flags: Mapping[str, object], where: Path, *, demo: bool = False
+) -> Settings:
+    """Lay environment and flags over `table` (which is changed) and check the whole.
+
+    `where` is the settings file, or the demo's folder.
+    """
+    overlay = _Overlay(table, {})
+    overlay.take_environment(environ)
+    for dotted, value in flags.items():
+        overlay.put(tuple(dotted.split(".")), value, "--" + dotted.rpartition(".")[2].replace("_", "-"))
+    table.setdefault("store", {})
+    folder = where if demo else where.absolute().parent
+    try:
+        root = Root.model_validate(table, context=folder)
+    except ValidationError as error:
+        faults = list(dict.fromkeys(overlay.sentences(error)))
+        raise SettingsError(_listed("The demo's settings" if demo else str(where), faults)) from None
+    return Settings(None if demo else where, folder, root.store, root.serve, root.suppliers, root.actions, demo)
+
+
+def _listed(where: str, faults: list[str]) -> str:
+    if len(faults) == 1:
+        return f"{where}: {faults[0]}."
+    numbered = "; ".join(f"({number}) {fault}" for number, fault in enumerate(faults, 1))
+    return f"{where} has {len(faults)} faults: {numbered}."
+
+
+@dataclass(frozen=True, slots=True)
+class _Overlay:
+    """The settings' table, and what in it does not come from the file."""
+
+    table: dict[str, Any]
+    origins: dict[tuple[str | int, ...], str]
+
+    def take_environment(self, environ: Mapping[str, str]) -> None:
+        referenced = {text.removeprefix("env:") for text in _texts(self.table) if text.startswith("env:")}
+        for name, value in sorted(environ.items()):
+            if name.startswith(_PREFIX) and name not in referenced and not _NO_SETTING.fullmatch(f"{name}={value}"):
+                path = tuple(name.removeprefix(_PREFIX).lower().split("__"))
+                self.put(self._as_written(path), _toml_value(value), name)
+
+    def _as_written(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """A variable's name has no hyphen: ACME_EU is `acme-eu` where there is such a supplier."""
+        names = self.table.get("suppliers")
+        if path[0] != "suppliers" or len(path) == 1 or not isinstance(names, dict) or path[1] in names:
+            return path
+        same = [name for name in names if name.replace("-", "_") == path[1]]
+        return (path[0], *same[:1], *path[2:]) if same else path
+
+    def put(self, path: tuple[str, ...], value: object, origin: str) -> None:
+        table = self.table
+        for part in path[:-1]:
+            inner = table.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise SettingsError(f"{origin} sets {_dotted(path)}, but {part} holds no other settings.")
+            table = inner
+        table[path[-1]] = value
+        self.origins[path] = origin
+
+    def sentences(self, error: ValidationError) -> Iterator[str]:
+        for fault in error.errors(include_url=False, include_input=False):
+            path = tuple(part for part in fault["loc"] if part != "[key]")
+            cause = fault.get("ctx", {}).get("error")
+            if isinstance(cause, Refusals):
+                for key, words in cause.refusals:
+                    yield self._sentence((*path, key) if key else path, words)
+            elif fault["type"] == "extra_forbidden" or isinstance(cause, UnknownKeyError):
+                yield self._unknown(path)
+            else:
+                words = _WORDS.get(fault["type"], "is not usable").format(**fault.get("ctx", {}))
+                yield self._sentence(path, words + (_hint(path) if fault["type"] == "missing" else ""))
+
+    def _sentence(self, path: tuple[str | int, ...], words: str) -> str:
+        origin = next((self.origins[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.origins), None)
+        return _dotted(path) + (f" (set by {origin}) " if origin else " ") + words.rstrip(".")
+
+    def _unknown(self, path: tuple[str | int, ...]) -> str:
+        names = tuple(map(str, path))
+        origin = self.origins.get(names)
+        if origin and origin.startswith(_PREFIX):
+            near = get_close_matches(origin, self._variables(), 1)
+            return f"the environment variable {origin} is no setting" + (f"; did you mean {near[0]}?" if near else "")
+        return self._sentence(path, "is not known" + _nearest(names))
+
+    def _variables(self) -> list[str]:
+        """Return the environment's name of each setting, for the suppliers that there are."""
+        paths = [
+            (*prefix, key)
+            for pattern, table in TABLES.items()
+            for prefix in self._fill(pattern)
+            for key in keys_of(table)
+        ]
+        return [_PREFIX + "__".join(path).upper().replace("-", "_") for path in paths]
+
+    def _fill(self, pattern: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+        if "*" not in pattern:
+            return [pattern]
+        suppliers = self.table.get("suppliers")
+        names = (
+            keys_of(TABLES["actions",]) if pattern[0] == "actions" else suppliers if isinstance(suppliers, dict) else ()
+        )
+        return [tuple(name if part == "*" else part for part in pattern) for name in names]
+
+
+def _nearest(path: tuple[str, ...]) -> str:
+    """Say which key was meant: one of the same table with nearly this name, or of another with just this name."""
+    here = tuple("*" if number == 1 and len(path) > 2 else part for number, part in enumerate(path[:-1]))  # noqa: PLR2004 - actions.* and suppliers.*
+    near = get_close_matches(path[-1], keys_of(TABLES[here]), 1) if here in TABLES else []
+    if near:
+        return f"; did you mean {_dotted((*path[:-1], near[0]))}?"
+    homes = [pattern for pattern, table in TABLES.items() if path[-1] in keys_of(table) and pattern != here]
+    return f"; it belongs into [{_dotted(homes[0]).replace('*', 'NAME')}]" if homes and homes[0] else ""
+
+
+def _hint(path: tuple[str | int, ...]) -> str:
+    return _HINTS.get(_dotted(path)) or _HINTS.get(str(path[-1]), "")
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    """Write a key as the file has it; what could act on a terminal is escaped."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{printable(part)}" for part in path)
+    return text.removeprefix(".")
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _texts(member)
+
+
+def _toml_value(text: str) -> object:
+    """Read what TOML has no text for (a list, a table, true and false); anything else is text as it stands."""
+    if text in {"true", "false"} or text.startswith(("[", "{")):
+        with suppress(ValueError, RecursionError):
+            return tomllib.loads(f"value = {text}")["value"]
+    return text

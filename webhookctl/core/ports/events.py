@@ -1,0 +1,86 @@
+"""The event log: what came, and what `apply` made of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from webhookctl.core.events import Event, EventState, StoredEvent
+from webhookctl.core.orders import Move
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedEvent:
+    """An event that is ours until the claim ends."""
+
+    event: StoredEvent
+    claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A claimed event whose sealed bytes can't be opened; `reason` names the key."""
+
+    id: int
+    claim: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What is to be written of one claimed event, in one transaction."""
+
+    id: int
+    claim: str
+    state: EventState
+    """`done`, `ignored` or `dead`; the store makes it `duplicate` when `key` was seen before."""
+    reason: str | None = None
+    event: Event | None = None
+    """None where the delivery could not be read."""
+    key: bytes | None = None
+    """What makes two deliveries the same event (before hashing): an event id, or the body's digest."""
+    moves: tuple[Move, ...] = ()
+
+
+class Applied(StrEnum):
+    """What became of one application."""
+
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    """The order had moved on since it was read: nothing was written, read it again."""
+    LOST = "lost"
+    """The claim had ended: nothing was written, it is somebody else's now."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events to list, newest first; None does not filter."""
+
+    supplier: str | None = None
+    type: str | None = None
+    state: EventState | None = None
+    reference: str | None = None
+    order_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+    limit: int = 50
+
+
+class Events(Protocol):
+    """The event log."""
+
+    def claim(self, *, now: int, limit: int, lease_ms: int) -> list[ClaimedEvent | Unreadable]:
+        """Take up to `limit` queued events, oldest first, until `now + lease_ms`; counts the attempt."""
+
+    def apply(self, applications: Sequence[Application], *, now: int) -> list[Applied]:
+        """Write all in one transaction, each wholly or not at all: event, order (compare-and-set), actions, key.
+
+        The answers stand in the order of `applications`.
+        """
+
+    def find(self, query: EventQuery) -> list[StoredEvent]:
+        """List events, newest first, with empty headers and body."""
+
+    def get(self, event_id: str) -> StoredEvent | None:
+        """Return the event with this row number or delivery id, headers and body opened."""

@@ -1,0 +1,32 @@
+"""The shop at a glance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of all that the store holds, and what is oldest of what waits."""
+
+    orders: Mapping[str, int]
+    """By status."""
+    events: Mapping[str, int]
+    """By state."""
+    actions: Mapping[tuple[str, str], int]
+    """By (kind, state)."""
+    held_orders: int
+    overdue_orders: int
+    repeats_answered: int
+    """Deliveries that were answered 200 without a row, as the same bytes had been stored."""
+    oldest_queued_at: int | None
+    newest_event_at: int | None
+    journal_mode: str
+    """`wal`, or `delete` where this SQLite is one that can lose rows in WAL mode."""
+
+
+class Reports(Protocol):
+    """Questions that only look."""
+
+    def summary(self, *, now: int) -> Summary:
+        """Count everything."""

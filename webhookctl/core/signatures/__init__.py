@@ -1,0 +1,26 @@
+"""Is this delivery really from its supplier?
+
+A scheme is data: `Scheme.parse` reads it once, `Scheme.keys` makes its secrets ready, and `verify` turns a `Delivery`
+into a `Verified` or raises `SignatureError`. `sign` plays the supplier.
+"""
+
+from webhookctl.core.signatures.keys import Key, Secret, SecretEncoding
+from webhookctl.core.signatures.scheme import Scheme
+from webhookctl.core.signatures.signing import Signed, sign
+from webhookctl.core.signatures.timestamps import TimestampFormat
+from webhookctl.core.signatures.values import Algorithm, Encoding, Kind
+from webhookctl.core.signatures.verification import verify
+
+__all__ = [
+    "Algorithm",
+    "Encoding",
+    "Key",
+    "Kind",
+    "Scheme",
+    "Secret",
+    "SecretEncoding",
+    "Signed",
+    "TimestampFormat",
+    "sign",
+    "verify",
+]

@@ -1,0 +1,1 @@
+"""What happens: a module for each thing that an operator asks for."""

@@ -1,0 +1,199 @@
+"""What the store says, in rows that a table or JSON can show: codes masked, times in RFC 3339."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from webhookctl.core.events import Event, Item, StoredEvent
+from webhookctl.core.mapping import Mapping as Places
+from webhookctl.core.mapping import read
+from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, Order, OrderStatus
+from webhookctl.core.ports.orders import Story
+from webhookctl.core.ports.reports import Summary
+from webhookctl.core.redaction import Code, mask, redact, redact_header
+
+Row: TypeAlias = dict[str, Any]
+
+
+def event_row(event: StoredEvent) -> Row:
+    """Say what is known of an event, without headers and body."""
+    return {
+        "id": event.id,
+        "delivery_id": event.delivery_id,
+        "received_at": _iso(event.received_at),
+        "supplier": event.supplier,
+        "via": event.via.value,
+        "type": event.type,
+        "reference": event.reference,
+        "order_id": event.order_id,
+        "occurred_at": _iso(event.occurred_at),
+        "state": event.state.value,
+        "attempts": event.attempts,
+        "reason": event.error,
+        "duplicate_of": event.duplicate_of,
+        "matched_secret": event.matched,
+    }
+
+
+def event_page(event: StoredEvent, mapping: Places | None) -> Row:
+    """Say all of an event: its headers and body too, with whatever is worth money masked."""
+    headers = [[name.decode("latin-1"), redact_header(name, value)] for name, value in event.headers]
+    return event_row(event) | {"headers": headers} | _body(event, mapping)
+
+
+def _body(event: StoredEvent, mapping: Places | None) -> Row:
+    size = {"body_bytes": len(event.body), "body_sha256": hashlib.sha256(event.body).hexdigest()}
+    try:
+        value = json.loads(event.body)
+    except (ValueError, RecursionError):
+        return size | {"body": None}
+    said = read(event, mapping) if mapping else None
+    codes = {code.reveal() for item in said.items for code in _codes(item)} if isinstance(said, Event) else set()
+    return size | {"body": _mask_known(redact(value), codes)}
+
+
+def _codes(item: Item) -> list[Code]:
+    return [code for code in (item.code, item.pin) if code]
+
+
+def _mask_known(value: Any, codes: Collection[str]) -> Any:  # noqa: ANN401 - any JSON value
+    """Mask the supplier's own codes wherever they stand, whatever the field is called."""
+    if isinstance(value, dict):
+        return {key: _mask_known(member, codes) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_mask_known(member, codes) for member in value]
+    return mask(str(value)) if isinstance(value, str | int | float) and str(value) in codes else value
+
+
+def order_row(order: Order) -> Row:
+    """Say what is known of an order, without its items."""
+    return {
+        "supplier": order.supplier,
+        "reference": order.reference,
+        "order_id": order.order_id,
+        "status": order.status.value,
+        "held": order.held,
+        "created_at": _iso(order.created_at),
+        "updated_at": _iso(order.updated_at),
+        "due_at": _iso(order.due_at),
+        "fulfilled_at": _iso(order.fulfilled_at),
+        "learned_by": order.learned_by.value,
+    }
+
+
+def item_row(item: Item, *, reveal: bool = False) -> Row:
+    """Say what an item is, its code and PIN masked unless `reveal`."""
+    return {"sku": item.sku, "code": _code(item.code, reveal=reveal), "pin": _code(item.pin, reveal=reveal)}
+
+
+def _code(code: Code | None, *, reveal: bool) -> str | None:
+    return code and (code.reveal() if reveal else code.masked())
+
+
+def action_row(action: Action, handled: Collection[ActionKind]) -> Row:
+    """Say how far an action has come; `handled` are the kinds that have a handler."""
+    unhandled = action.state is ActionState.WAITING and action.kind not in handled
+    return {
+        "id": action.id,
+        "kind": action.kind.value,
+        "supplier": action.supplier,
+        "reference": action.subject or None,
+        "cause": action.cause,
+        "state": action.state.value,
+        "waits_for": f"a handler: set [actions.{action.kind}]" if unhandled else None,
+        "attempts": action.attempts,
+        "created_at": _iso(action.created_at),
+        "next_at": _iso(action.next_at) if action.state is ActionState.WAITING and not unhandled else None,
+        "finished_at": _iso(action.finished_at),
+        "error": action.error,
+        "detail": action.detail or None,
+        "generation": action.generation,
+    }
+
+
+def attempt_row(attempt: Attempt) -> Row:
+    """Say how one attempt ended."""
+    return {
+        "number": attempt.number,
+        "ended_at": _iso(attempt.ended_at),
+        "state": attempt.state.value,
+        "detail": attempt.detail,
+    }
+
+
+def story_page(story: Story, handled: Collection[ActionKind]) -> Row:
+    """Say all of an order: what came, what it caused, how that went, and who looked at its codes."""
+    return order_row(story.order) | {
+        "items": [item_row(item) for item in story.order.items],
+        "events": [event_row(event) for event in story.events],
+        "actions": [
+            action_row(action, handled)
+            | {"history": [attempt_row(one) for one in story.attempts if one.action_id == action.id]}
+            for action in story.actions
+        ],
+        "reveals": [{"at": _iso(one.at), "who": one.who, "reason": one.reason} for one in story.reveals],
+    }
+
+
+def chronicle(page: Row) -> list[tuple[str, str]]:
+    """Tell a story page in order of time: (RFC 3339 time, sentence)."""
+    lines = [(event["received_at"], _event_line(event)) for event in page["events"]]
+    for action in page["actions"]:
+        lines.append((action["created_at"], _action_line(action)))
+        lines += [(one["ended_at"], _attempt_line(action, one)) for one in action["history"]]
+    lines += [(one["at"], f"codes revealed to {one['who']}: {one['reason']}") for one in page["reveals"]]
+    return sorted(lines, key=lambda line: line[0])
+
+
+def _event_line(event: Row) -> str:
+    note = f" as a duplicate of event {event['duplicate_of']}" if event["duplicate_of"] else ""
+    reason = f" ({event['reason']})" if event["reason"] else ""
+    return f"{event['type']} received by {event['via']}, event {event['id']}{note}: {event['state']}{reason}"
+
+
+def _action_line(action: Row) -> str:
+    waits = f" for {action['waits_for']}" if action["waits_for"] else ""
+    detail = f" ({action['detail']})" if action["detail"] else ""
+    return f"{action['kind']} asked for: {action['state']}{waits}{detail}"
+
+
+def _attempt_line(action: Row, attempt: Row) -> str:
+    return f"{action['kind']}, attempt {attempt['number']}: {attempt['state']} ({attempt['detail']})"
+
+
+def summary_page(summary: Summary, handled: Collection[ActionKind], store: str) -> Row:
+    """Say how the shop stands, what needs a person first."""
+    actions: dict[str, dict[str, int]] = {}
+    for (kind, state), count in sorted(summary.actions.items()):
+        actions.setdefault(kind, {})[state] = count
+    waiting = {kind: states[ActionState.WAITING] for kind, states in actions.items() if ActionState.WAITING in states}
+    return {
+        "needs_a_person": _needs_a_person(summary, actions),
+        "waiting_for_a_handler": {kind: count for kind, count in waiting.items() if ActionKind(kind) not in handled},
+        "orders": {status.value: summary.orders.get(status, 0) for status in OrderStatus},
+        "overdue_orders": summary.overdue_orders,
+        "events": dict(summary.events),
+        "repeats_answered": summary.repeats_answered,
+        "actions": actions,
+        "oldest_queued_at": _iso(summary.oldest_queued_at),
+        "newest_event_at": _iso(summary.newest_event_at),
+        "store": store,
+        "journal_mode": summary.journal_mode,
+    }
+
+
+def _needs_a_person(summary: Summary, actions: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    counts = {
+        "orders held": summary.held_orders,
+        "actions held": sum(states.get(ActionState.HELD, 0) for states in actions.values()),
+        "actions ambiguous": sum(states.get(ActionState.AMBIGUOUS, 0) for states in actions.values()),
+        "actions dead": sum(states.get(ActionState.DEAD, 0) for states in actions.values()),
+        "events dead": summary.events.get("dead", 0),
+    }
+    return {what: count for what, count in counts.items() if count}
+
+
+def _iso(moment: int | None) -> str | None:
+    return None if moment is None else datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")

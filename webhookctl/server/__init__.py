@@ -1,0 +1,1 @@
+"""Where machines come in, over HTTP."""

@@ -1,0 +1,43 @@
+"""Every response of the receiver, made once."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response: as the two messages that ASGI wants, and as what stands on the wire behind status and date."""
+
+    status: int
+    start: dict[str, Any]
+    body: dict[str, Any]
+    wire: bytes
+    ends: bool
+    """The connection with it."""
+
+
+def _answer(status: int, text: bytes, *headers: tuple[bytes, bytes]) -> Answer:
+    fixed = [(b"content-type", b"text/plain")] if text else []
+    every = [*fixed, (b"content-length", str(len(text)).encode()), *headers]
+    return Answer(
+        status,
+        {"type": "http.response.start", "status": status, "headers": every},
+        {"type": "http.response.body", "body": text},
+        b"".join(b"%b: %b\r\n" % header for header in every) + b"\r\n" + text,
+        ends=_CLOSE in headers,
+    )
+
+
+# Whoever guesses at signatures learns nothing: one body for all causes. Where a body may still be on its way, the
+# connection ends: reading on is what a flood wants.
+_CLOSE: Final = (b"connection", b"close")
+_RETRY_AFTER: Final = (b"retry-after", b"5")
+STORED: Final = _answer(200, b"")
+PROBED: Final = _answer(200, b"", _CLOSE)
+REJECTED: Final = _answer(400, b"rejected\n")
+NOT_FOUND: Final = _answer(404, b"not found\n", _CLOSE)
+NOT_ALLOWED: Final = _answer(405, b"method not allowed\n", (b"allow", b"POST"), _CLOSE)
+TOO_LARGE: Final = _answer(413, b"too large\n", _CLOSE)
+ENCODED: Final = _answer(415, b"send it uncompressed\n", (b"accept-encoding", b"identity"), _CLOSE)
+UNAVAILABLE: Final = _answer(503, b"try again\n", _RETRY_AFTER)
+STOPPING: Final = _answer(503, b"try again\n", _RETRY_AFTER, _CLOSE)

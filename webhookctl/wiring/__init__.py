@@ -1,0 +1,107 @@
+"""Where settings, flows and adapters are joined: the only place that names a back-end."""
+
+import getpass
+import os
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from webhookctl import config
+from webhookctl.adapters.cipher_aesgcm import AesGcmCipher, parse_key
+from webhookctl.adapters.store_sqlite import SqliteStore, open_store
+from webhookctl.core.errors import SettingsError
+from webhookctl.core.orders import ActionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from webhookctl.config import Settings
+    from webhookctl.core.mapping import Mapping as Places
+
+# Linux: the one that goes on while the machine sleeps.
+_STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_DEMO_MARK: Final = "demo.secret"
+
+
+def now_ms() -> int:
+    """Return our clock in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def steady_clock() -> "Callable[[], int]":
+    """Return a clock that begins at our own and goes on evenly, in milliseconds since 1970, whatever ours is set to.
+
+    For leases and retries: a clock that jumps must neither end all claims nor put retries off for a day.
+    """
+    behind = now_ms() - _since_boot_ms()
+    return lambda: behind + _since_boot_ms()
+
+
+def _since_boot_ms() -> int:
+    return time.clock_gettime_ns(_STEADY) // 1_000_000
+
+
+def settings(named: Path | None) -> "Settings":
+    """Find and read the settings; in a folder where the demo has run, those of the demo."""
+    found = config.find(named, os.environ, Path.cwd())
+    if found is not None:
+        return config.load(found, os.environ)
+    if (Path.cwd() / _DEMO_MARK).exists():
+        return config.demo_settings(Path.cwd(), os.environ)
+    raise SettingsError(
+        f"There are no settings here: no {config.FILE_NAME} in {Path.cwd()}, and none that --config or "
+        "WEBHOOKCTL_CONFIG names. `webhookctl init` writes one; `webhookctl serve` shows a demo."
+    )
+
+
+def serving_settings(named: Path | None, listen: str | None) -> "Settings":
+    """Find and read the settings; where there are none, make those of the demo."""
+    flags = {"serve.listen": listen} if listen else {}
+    found = config.find(named, os.environ, Path.cwd())
+    if found is not None:
+        return config.load(found, os.environ, flags)
+    return config.make_demo(Path.cwd(), os.environ, flags)
+
+
+def store_path(settings: "Settings") -> Path:
+    """Return where the store lies."""
+    return settings.store.path
+
+
+@contextmanager
+def store(settings: "Settings", *, create: bool = False) -> "Iterator[SqliteStore]":
+    """Open the store, and close it at the end."""
+    secrets = settings.read(settings.store.keys, os.environ)
+    cipher = AesGcmCipher([parse_key(secret.value, secret.reference) for secret in secrets])
+    opened = open_store(settings.store.path, cipher, create=create)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def mapping(settings: "Settings", supplier: str) -> "Places | None":
+    """Return where this supplier's JSON has what; None for one that is not in the settings any more."""
+    known = settings.suppliers.get(supplier)
+    return known.mapping if known else None
+
+
+def handled_kinds(settings: "Settings") -> frozenset[ActionKind]:
+    """Return the kinds of action that somebody carries out."""
+    return frozenset(settings.actions.by_kind())
+
+
+def who() -> str:
+    """Say who is at the keyboard, as far as this machine knows: the operator's own word."""
+    terminal = "no terminal"
+    for descriptor in (0, 1, 2):
+        with suppress(OSError):
+            terminal = os.ttyname(descriptor)
+            break
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"user id {os.getuid()}"
+    by = os.environ.get("SUDO_USER")
+    return f"{user}{f' (sudo by {by})' if by else ''} at {terminal}"

@@ -1,0 +1,184 @@
+"""What settings come to that can be exchanged while we serve."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from webhookctl import config, suppliers
+from webhookctl.adapters import telemetry
+from webhookctl.adapters.action_command import CommandAction
+from webhookctl.adapters.action_http import HttpAction
+from webhookctl.adapters.action_log import LogAction
+from webhookctl.adapters.outbound import Outbound
+from webhookctl.config import HandlerSettings, Settings
+from webhookctl.core.errors import SettingsError, told
+from webhookctl.core.orders import Action, ActionKind
+from webhookctl.core.outcomes import Announced, SettingsKept, SettingsRead
+from webhookctl.core.ports.handler import Handler
+from webhookctl.core.signatures import Scheme
+from webhookctl.fanout import wait_any
+from webhookctl.flows.apply import Supplier
+from webhookctl.server.receiver import SupplierDoor
+from webhookctl.wiring import now_ms
+
+_SHOPS_SCHEME: Final = "standard-webhooks"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """Settings, with the secrets that are needed of those that they name read and made ready."""
+
+    settings: Settings
+    doors: Mapping[str, SupplierDoor]
+    """Empty where nothing is received: the secrets of suppliers may not be there then."""
+    handlers: Mapping[ActionKind, Handler]
+    """Empty where no work is done."""
+
+    @property
+    def suppliers(self) -> dict[str, Supplier]:
+        return {name: Supplier(one.mapping, one.policy) for name, one in self.settings.suppliers.items()}
+
+    @classmethod
+    def of(cls, settings: Settings, outbound: Outbound, *, receives: bool, works: bool) -> "InForce":
+        """Read the secrets; raises `SettingsError` where one of them can't be used."""
+        doors = {name: _door(settings, name) for name in settings.suppliers} if receives else {}
+        handlers = _handlers(settings, outbound) if works else {}
+        return cls(settings, doors, handlers)
+
+
+class Handlers(Mapping[ActionKind, Handler]):
+    """The handlers that there are now; whoever has begun with one that is gone finds it still."""
+
+    def __init__(self, handlers: Mapping[ActionKind, Handler]) -> None:
+        self._now = handlers
+        self._ever = dict(handlers)
+
+    def exchange(self, handlers: Mapping[ActionKind, Handler]) -> None:
+        # Other threads read these: each is exchanged as a whole, and never without what the other may ask of it.
+        self._ever = self._ever | dict(handlers)
+        self._now = handlers
+
+    def __getitem__(self, kind: ActionKind) -> Handler:
+        return self._ever[kind]
+
+    def __iter__(self) -> Iterator[ActionKind]:
+        return iter(self._now)
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+
+@dataclass(slots=True)
+class Rereading:
+    """Reads the settings when asked to; wrong ones change nothing."""
+
+    held: InForce
+    again: Callable[[], Settings]
+    outbound: Outbound
+    put_in_force: Callable[[InForce], None]
+    """Called in the loop; must exchange everything at once."""
+    record: Callable[[SettingsRead | SettingsKept], None]
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    started_with: Settings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started_with = self.held.settings
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Read the settings each time `asked` is set, until told to stop."""
+        while not until.is_set():
+            await wait_any(until, self.asked)
+            if self.asked.is_set():
+                self.asked.clear()
+                await self._read()
+
+    async def _read(self) -> None:
+        try:
+            found = await asyncio.to_thread(self._found)
+        except Exception as error:  # noqa: BLE001 - whatever it is, those of before are right and go on
+            self.record(SettingsKept(told(error)))
+            return
+        before, self.held = self.held, found
+        self.put_in_force(found)
+        self.record(
+            SettingsRead(tuple(_changes(before, found)), tuple(_for_the_next_start(self.started_with, found.settings)))
+        )
+
+    def _found(self) -> InForce:
+        settings = self.again()
+        check(settings)
+        if settings.source != self.started_with.source:
+            raise SettingsError(f"The settings are {settings.source} now, another file than before: restart for that.")
+        return InForce.of(settings, self.outbound, receives=bool(self.held.doors), works=bool(self.held.handlers))
+
+
+def check(settings: Settings) -> None:
+    """Raise `SettingsError` where nobody could post, or anybody could to the demo."""
+    config.refuse_public(settings)
+    if not settings.suppliers:
+        raise SettingsError(f"{settings.source} names no supplier: nobody could post. Add a table [suppliers.NAME].")
+
+
+def _changes(before: InForce, now: InForce) -> Iterator[str]:
+    """Name what differs and holds at once; of a secret only that it is another one."""
+    both = before.settings, now.settings
+    for name in sorted({*both[0].suppliers, *both[1].suppliers}):
+        yield from _change(f"suppliers.{name}", both[0].suppliers.get(name), both[1].suppliers.get(name))
+        if name in before.doors and name in now.doors and before.doors[name].keys != now.doors[name].keys:
+            yield f"suppliers.{name}.secrets"
+    for kind in ActionKind:
+        here = both[0].actions.by_kind().get(kind), both[1].actions.by_kind().get(kind)
+        yield from _change(f"actions.{kind}", *here)
+        if here[0] == here[1] and before.handlers.get(kind) != now.handlers.get(kind):
+            yield f"actions.{kind}.secret"
+
+
+def _change(name: str, before: object, now: object) -> Iterator[str]:
+    if before is None and now is not None:
+        yield f"{name} (new)"
+    elif before is not None and now is None:
+        yield f"{name} (gone)"
+    elif before != now:
+        yield name
+
+
+def _for_the_next_start(started_with: Settings, now: Settings) -> Iterator[str]:
+    for table in ("store", "serve"):
+        here, there = getattr(started_with, table), getattr(now, table)
+        for key in type(here).model_fields:
+            if getattr(here, key) != getattr(there, key):
+                yield f"{table}.{key}"
+
+
+def _door(settings: Settings, name: str) -> SupplierDoor:
+    supplier = settings.suppliers[name]
+    secrets = settings.read(supplier.secrets, os.environ)
+    try:
+        keys = supplier.scheme.keys(secrets, allow_short=supplier.allow_short)
+    except SettingsError as error:
+        raise SettingsError(f"suppliers.{name}: {error}") from None
+    return SupplierDoor(name, supplier.scheme, keys, head_ok=supplier.answers_head)
+
+
+def _handlers(settings: Settings, outbound: Outbound) -> dict[ActionKind, Handler]:
+    return {kind: _handler(settings, kind, one, outbound) for kind, one in settings.actions.by_kind().items()}
+
+
+def _handler(settings: Settings, kind: ActionKind, one: HandlerSettings, outbound: Outbound) -> Handler:
+    timeout_s = one.timeout / 1000
+    if one.http is not None and one.secret is not None:
+        scheme = Scheme.parse(suppliers.scheme_of(_SHOPS_SCHEME))
+        try:
+            (key,) = scheme.keys(settings.read([one.secret], os.environ))
+        except SettingsError as error:
+            raise SettingsError(f"actions.{kind}: {error}") from None
+        return HttpAction(one.http, scheme, key, one.repeat, one.retries, outbound, now_ms, timeout_s)
+    if one.command is not None:
+        return CommandAction(one.command, one.repeat, one.retries, timeout_s)
+    return LogAction(_announce)
+
+
+def _announce(action: Action) -> None:
+    telemetry.record(Announced(action))

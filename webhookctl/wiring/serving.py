@@ -1,0 +1,243 @@
+"""Receiver and worker, joined to settings, store and handlers."""
+
+import asyncio
+import random
+import socket
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from webhookctl.adapters import telemetry
+from webhookctl.adapters.free_space import FreeSpace
+from webhookctl.adapters.outbound import Outbound
+from webhookctl.adapters.store_sqlite import SqliteStore
+from webhookctl.config import ServeSettings, Settings
+from webhookctl.core.errors import StoreBrokenError
+from webhookctl.core.orders import ActionKind
+from webhookctl.core.outcomes import Outcome, Stored
+from webhookctl.core.ports.handler import Handler
+from webhookctl.flows.act import Act
+from webhookctl.flows.apply import Apply
+from webhookctl.flows.receive import Receive
+from webhookctl.server import run
+from webhookctl.server.batcher import Batcher
+from webhookctl.server.limits import Limits
+from webhookctl.server.receiver import Receiver
+from webhookctl.wiring import handled_kinds, now_ms, steady_clock, store
+from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
+from webhookctl.worker import Line, Worker
+
+_DEFAULT_URL: Final = "http://127.0.0.1:8700"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Records what happens, and counts it for the last words."""
+
+    wake: asyncio.Event
+    """Set when a delivery was stored: there is work."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def record(self, outcome: Outcome) -> None:
+        self.counts[type(outcome).__name__] += 1
+        if isinstance(outcome, Stored):
+            self.wake.set()
+        telemetry.record(outcome)
+
+    def last_words(self) -> str:
+        count = self.counts
+        return (
+            f"Stopped: {count['Stored']} deliveries kept, {count['Duplicate']} repeats answered, "
+            f"{count['Rejected']} rejected, {count['EventApplied']} events applied, {count['Delivered']} actions done."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Entrance:
+    """Where suppliers come in: checked and bound before anything else starts."""
+
+    sock: socket.socket
+    tls: ssl.SSLContext | None
+    started: Callable[[str], None]
+
+
+def serve(
+    settings: Settings, again: Callable[[], Settings], *, worker: bool, verbose: bool, started: Callable[[str], None]
+) -> str:
+    """Receive, and work unless told otherwise, until a signal comes; return what was done.
+
+    `again` reads the settings once more, when SIGHUP asks for it.
+    """
+    check(settings)
+    tls = run.tls_context(*settings.serve.tls) if settings.serve.tls else None
+    outbound = Outbound()
+    in_force = InForce.of(settings, outbound, receives=True, works=worker)
+    listen = settings.serve.listen
+    with run.listen_on(listen.host, listen.port) as sock, store(settings, create=True) as opened:
+        telemetry.configure_logging(verbose=verbose)
+        machine = _Machine(in_force, outbound, opened)
+        return run.run(_serve(machine, again, _Entrance(sock, tls, started), worker=worker))
+
+
+def greeting(settings: Settings, url: str, program: str) -> list[str]:
+    """Say where we listen, how to send an event with `program`, where the data lies, and what is missing."""
+    key = settings.store.keys[0]
+    lines = [
+        f"Listening on {url}",
+        *(f"Supplier {name} posts to {url}/webhooks/{name}" for name in settings.suppliers),
+        f"The store is {settings.store.path}; its key is {key}: keep a copy of the key elsewhere.",
+    ]
+    if settings.demo:
+        where = "" if url == _DEFAULT_URL else f" --url {url}/webhooks/demo"
+        lines += [
+            "This is a demo, as there is no settings file. In a second terminal, in this folder:",
+            f"    {program} send order.created{where}",
+            f"    {program} send order.fulfilled{where}",
+            f"    {program} orders show ORD-12345",
+        ]
+    missing = [kind.value for kind in ActionKind if kind not in handled_kinds(settings)]
+    if missing:
+        lines.append(f"No handler is set for {', '.join(missing)}: what orders ask of them waits for [actions.*].")
+    return [*lines, "Ctrl-C stops."]
+
+
+async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _Entrance, *, worker: bool) -> str:
+    settings, tally = machine.in_force.settings, machine.tally
+    batcher = Batcher(machine.receive.accept, on_broken=lambda _: machine.until.set())
+    receiver = Receiver(
+        machine.in_force.doors,
+        batcher.submit,
+        now_ms,
+        record=tally.record,
+        max_body=settings.serve.max_body,
+        is_full=FreeSpace(settings.store.path.parent).is_low,
+    )
+    machine.receiver = receiver
+    grace_s = settings.serve.grace / 1000
+    async with _running(machine, again):
+        working = asyncio.create_task(machine.worker(grace_s).run(machine.until)) if worker else None
+        await run.serve(
+            receiver,
+            sock=entrance.sock,
+            until=machine.until,
+            started=entrance.started,
+            tls=entrance.tls,
+            grace_s=round(grace_s),
+            limits=_limits(settings.serve),
+            record=tally.record,
+        )
+        await batcher.close()
+        if working:
+            await working
+    if broken := batcher.broken or machine.broken:
+        raise broken
+    machine.look_after()
+    return tally.last_words()
+
+
+def _limits(serve: ServeSettings) -> Limits:
+    return Limits(serve.max_connections, serve.max_per_address, serve.trusted_proxies)
+
+
+@asynccontextmanager
+async def _running(machine: "_Machine", again: Callable[[], Settings]) -> AsyncIterator[None]:
+    """Hear the signals: the first to stop sets `machine.until`, SIGHUP has the settings read again."""
+    rereading = Rereading(machine.in_force, again, machine.outbound, machine.exchange, machine.tally.record)
+    with run.stopped_by_signals(machine.until), run.hearing_hangups(rereading.asked.set, gone=machine.until.set):
+        async with aclosing(machine):
+            listening = asyncio.create_task(rereading.run(machine.until))
+            try:
+                yield
+            finally:
+                machine.until.set()
+                await listening
+
+
+class _Machine:
+    """What works behind the receiver: one client for all calls, one line for alerts and one for the rest."""
+
+    def __init__(self, in_force: InForce, outbound: Outbound, opened: SqliteStore) -> None:
+        self.in_force = in_force
+        self.outbound = outbound
+        self.until = asyncio.Event()
+        self.tally = Tally(asyncio.Event())
+        self.receive = Receive(opened.intake)
+        self.receiver: Receiver | None = None
+        self.broken: StoreBrokenError | None = None
+        self._opened = opened
+        self._clock = steady_clock()
+        self._alerts, self._others = (Handlers(some) for some in _apart(in_force))
+        self._apply = Apply(opened.events, opened.orders, in_force.suppliers)
+
+    def exchange(self, found: InForce) -> None:
+        """Go on by other settings; what is under way ends by those that it began with."""
+        self.in_force = found
+        self._apply = Apply(self._opened.events, self._opened.orders, found.suppliers)
+        for handlers, some in zip((self._alerts, self._others), _apart(found), strict=True):
+            handlers.exchange(some)
+        if self.receiver:
+            # Last of all: what comes in by a new door finds everything behind it new.
+            self.receiver.open_doors(found.doors)
+
+    def worker(self, grace_s: float) -> Worker:
+        return Worker(
+            apply=partial(self._applied, asyncio.get_running_loop()),
+            lines=[Line(self._act(handlers)) for handlers in (self._others, self._alerts)],
+            upkeep=self.look_after,
+            record=self.tally.record,
+            wake=self.tally.wake,
+            grace_s=grace_s,
+        )
+
+    async def aclose(self) -> None:
+        await self.outbound.aclose()
+
+    def _act(self, handlers: Handlers) -> Act:
+        chance = random.SystemRandom().random
+        return Act(self._opened.outbox, self._opened.orders, handlers, self._clock, chance)
+
+    def _applied(self, loop: asyncio.AbstractEventLoop) -> int:
+        """Apply a batch; a store that is broken for good ends the process, whose supervisor starts it again."""
+        try:
+            outcomes = self._apply.run(now=self._clock())
+        except StoreBrokenError as error:
+            self.broken = error
+            loop.call_soon_threadsafe(self.until.set)
+            raise
+        for outcome in outcomes:
+            self.tally.record(outcome)
+        return len(outcomes)
+
+    def look_after(self) -> None:
+        """Write down what intake only counts."""
+        self._opened.upkeep.count_repeats(self.receive.take_repeats(), now=now_ms())
+
+
+def _apart(found: InForce) -> tuple[dict[ActionKind, Handler], dict[ActionKind, Handler]]:
+    """Return the handler of alerts, and the others: whatever those are doing, alerts go their own way."""
+    alerts, others = dict[ActionKind, Handler](), dict[ActionKind, Handler]()
+    for kind, handler in found.handlers.items():
+        (alerts if kind is ActionKind.ALERT else others)[kind] = handler
+    return alerts, others
+
+
+def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbose: bool) -> str:
+    """Work until a signal comes, or once what is due; return what was done."""
+    telemetry.configure_logging(verbose=verbose)
+    outbound = Outbound()
+    with store(settings, create=True) as opened:
+        in_force = InForce.of(settings, outbound, receives=False, works=True)
+        return run.run(_work(_Machine(in_force, outbound, opened), again, once=once))
+
+
+async def _work(machine: _Machine, again: Callable[[], Settings], *, once: bool) -> str:
+    async with _running(machine, again):
+        worker = machine.worker(machine.in_force.settings.serve.grace / 1000)
+        await (worker.run_once() if once else worker.run(machine.until))
+    if machine.broken:
+        raise machine.broken
+    return machine.tally.last_words()
