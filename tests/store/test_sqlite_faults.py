@@ -97,7 +97,10 @@ def test_a_limit_on_the_files_size_is_a_full_disk(path: Path) -> None:
 
 
 class _FailingDisk:
-    """A connection whose commits meet a failing fsync; no unprivileged test can make a disk fail."""
+    """A connection whose commits meet a failing fsync; no unprivileged test can make a disk fail.
+
+    A statement that is a transaction of its own commits too.
+    """
 
     def __init__(self, raw: "sqlite3.Connection") -> None:
         self._raw = raw
@@ -106,7 +109,7 @@ class _FailingDisk:
         return getattr(self._raw, name)
 
     def execute(self, statement: str, *values: Any) -> Any:  # noqa: ANN401 - as sqlite3 has it
-        if statement == "COMMIT":
+        if statement == "COMMIT" or not (self._raw.in_transaction or statement.startswith(("BEGIN", "SELECT"))):
             error = self._raw.OperationalError("disk I/O error")
             error.sqlite_errorcode = IOERR_FSYNC
             raise error

@@ -1,17 +1,12 @@
 """The settings file and environment, checked once, frozen."""
 
+from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
 from webhookctl.config.demo import demo_settings, make_demo, new_key, refuse_public, write_new
+from webhookctl.config.place_settings import ServeSettings, StoreSettings
 from webhookctl.config.reading import FILE_NAME, SYSTEM_FILE, find, load
 from webhookctl.config.secrets import SecretRef, SecretSource
-from webhookctl.config.settings import (
-    ActionsSettings,
-    HandlerSettings,
-    RetrySettings,
-    ServeSettings,
-    Settings,
-    StoreSettings,
-    SupplierSettings,
-)
+from webhookctl.config.settings import Settings
+from webhookctl.config.supplier_settings import SupplierSettings
 from webhookctl.config.units import Address
 
 __all__ = [

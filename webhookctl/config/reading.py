@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from webhookctl.config.settings import TABLES, Refusals, Root, Settings, UnknownKeyError, keys_of
+from webhookctl.config.settings import TABLES, Root, Settings, keys_of
+from webhookctl.config.tables import Refusals, UnknownKeyError
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.redaction import printable
 

@@ -1,0 +1,64 @@
+"""Where events are kept, and where suppliers come in."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import PrivateAttr, StrictStr, ValidationInfo, model_validator
+
+from webhookctl.config import units
+from webhookctl.config.tables import Duration, FilePath, References, Refusals, Table, by
+from webhookctl.core.retries import SECOND
+
+
+class StoreSettings(Table):
+    """Where events are kept, and the keys that they are encrypted with."""
+
+    url: StrictStr
+    keys: References
+    """The first encrypts, all decrypt; each 32 bytes as hex or base64."""
+    _path: Path = PrivateAttr(default=Path())
+
+    @property
+    def path(self) -> Path:
+        """The database's file; a relative one lies in the settings' folder."""
+        return self._path
+
+    @model_validator(mode="after")
+    def _locate(self, info: ValidationInfo) -> Self:
+        if self.url.startswith(("postgresql:", "postgres:")):
+            raise Refusals(("url", "names a PostgreSQL store, which this version does not have: use sqlite:PATH"))
+        name = self.url.removeprefix("sqlite:")
+        if name == self.url or not name or "\0" in name or name.startswith(":memory:"):
+            raise Refusals(("url", "must be sqlite:PATH with the path of a file, such as sqlite:webhookctl.db"))
+        if name.startswith("//") and not name.startswith("///"):
+            raise Refusals(("url", "must be sqlite:PATH, without the two slashes"))
+        self._path = Path(info.context or "") / name
+        return self
+
+
+class ServeSettings(Table):
+    """Where suppliers come in."""
+
+    listen: Annotated[units.Address, by(units.address)] = units.Address("127.0.0.1", 8700)
+    max_body: Annotated[int, by(units.body_size)] = 1024 * 1024
+    tls_cert: FilePath | None = None
+    tls_key: FilePath | None = None
+    grace: Duration = 10 * SECOND
+    """How long open requests and actions may take to end when the process is told to stop."""
+    max_connections: Annotated[int, by(units.count)] = 1000
+    """Of all clients together; fewer where the system allows fewer open files."""
+    max_per_address: Annotated[int, by(units.count)] = 100
+    trusted_proxies: Annotated[tuple[units.Network, ...], by(units.networks)] = units.networks(["127.0.0.0/8", "::1"])
+    """Many clients come from one of their addresses: `max_per_address` is not for them."""
+
+    @property
+    def tls(self) -> tuple[Path, Path] | None:
+        """Certificate and key, or None behind a TLS proxy."""
+        return (self.tls_cert, self.tls_key) if self.tls_cert and self.tls_key else None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        for here, there in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+            if getattr(self, here) and not getattr(self, there):
+                raise Refusals((there, f"is missing: {here} is of no use without it"))
+        return self

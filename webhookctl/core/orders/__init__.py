@@ -1,0 +1,42 @@
+"""Where does an event move the order, and what must be done about it?
+
+The statuses are a ladder: an event never moves an order down, so an order ends on the highest rung that any of its
+events names, whatever the order of arrival. The table only says what must be done on the way.
+"""
+
+from webhookctl.core.orders.advancing import CODES_MISSING, KNOWN_ELSEWHERE, OTHER_ORDER_ID, CodesRule, Policy, advance
+from webhookctl.core.orders.records import (
+    Action,
+    ActionKind,
+    ActionState,
+    Attempt,
+    Move,
+    NewAction,
+    Order,
+    OrderStatus,
+    Paid,
+    Restraint,
+)
+from webhookctl.core.orders.table import TABLE, Cell, Duty
+
+__all__ = [
+    "CODES_MISSING",
+    "KNOWN_ELSEWHERE",
+    "OTHER_ORDER_ID",
+    "TABLE",
+    "Action",
+    "ActionKind",
+    "ActionState",
+    "Attempt",
+    "Cell",
+    "CodesRule",
+    "Duty",
+    "Move",
+    "NewAction",
+    "Order",
+    "OrderStatus",
+    "Paid",
+    "Policy",
+    "Restraint",
+    "advance",
+]
