@@ -91,7 +91,8 @@ def complete(name: str, written: Mapping[str, Any], read: Callable[[str], Mappin
     _check_keys(name, written)
     signs_like = _other(name, "signs_like", written, read)
     maps_like = _other(name, "maps_like", written, read)
-    whole = {key: value for key, value in signs_like.items() if key in Scheme.KEYS} | dict(written)
+    taken = {key: value for key, value in signs_like.items() if key in Scheme.KEYS and key not in written}
+    whole = {**written, **taken}
     whole["map"] = overlaid(maps_like.get("map", {}), written.get("map", {}))
     _check_whole(name, whole)
     return whole
@@ -139,7 +140,7 @@ def _check_keys(name: str, table: Mapping[str, object]) -> None:
 def _check_whole(name: str, table: Mapping[str, Any]) -> None:
     """Check what the keys make together."""
     try:
-        scheme = Scheme.parse(_with_params({key: value for key, value in table.items() if key in Scheme.KEYS}))
+        scheme = Scheme.parse(with_params({key: value for key, value in table.items() if key in Scheme.KEYS}))
         BodyMapping.parse(table["map"])
     except SettingsError as error:
         raise SettingsError(f"The preset {name}.toml: {error}.") from None
@@ -147,8 +148,8 @@ def _check_whole(name: str, table: Mapping[str, Any]) -> None:
         raise fault(name, "body", "must not be form: this scheme looks for something in the body, which takes JSON")
 
 
-def _with_params(scheme: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in the params that only a shop can know."""
+def with_params(scheme: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scheme's table with a text for each of the params that only a shop can know."""
     params, needed = scheme.get("params", {}), params_needed(scheme)
     return (
         {**scheme, "params": dict.fromkeys(needed, "…") | params} if needed and isinstance(params, dict) else {**scheme}
