@@ -114,12 +114,6 @@ class Scheme:
             return decoding.decode_private(secret, self.secret_encoding, self.secret_prefix)
         return decoding.decode([secret], self.secret_encoding, self.secret_prefix, allow_short=allow_short)[0]
 
-    def proves(self, pointer: Pointer) -> bool:
-        """Return whether nobody but the supplier can have written what stands at `pointer` of the body."""
-        if self.kind in {Kind.TOKEN, Kind.NONE}:
-            return False
-        return all(template.covers(pointer) for template in self.templates)
-
 
 def _unknown(key: str) -> SchemeError:
     near = get_close_matches(key, READERS, 1)
