@@ -97,6 +97,11 @@ class Plan:
     still: Counter[tuple[str, str]]
     """Why the others don't verify, per supplier: a sentence."""
 
+    @property
+    def verifying(self) -> int:
+        """How many of all verify now."""
+        return self.proven.total()
+
     def rows(self) -> list[dict[str, Any]]:
         """Say it per supplier and reason."""
         return [
@@ -141,7 +146,7 @@ class Reverify:
         for page in self._pages():
             proven = [(one.id, verified) for one in page if isinstance(verified := self._proven(one), Verified)]
             healed += sum(self.quarantine.admit(proven)) if proven else 0
-            progress(len(page))
+            progress(len(proven))
         return healed
 
     def _proven(self, rejected: Rejected) -> Verified | str:
@@ -156,7 +161,7 @@ class Reverify:
         try:
             return admit(delivery, door, sender=sender, presented=presented, now=then)
         except SignatureError as error:
-            return error.reason.value
+            return f"rejected for {error.reason.value}"
 
     def _each(self) -> Iterator[Rejected]:
         for page in self._pages():
