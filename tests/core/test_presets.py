@@ -55,7 +55,7 @@ def test_signed_and_verified(name: str, in_body: bool) -> None:  # noqa: FBT001 
 
     verified = verify(Delivery("acme", signed.body, headers, NOW, b""), scheme, keys, now=NOW)
     stored = StoredEvent(1, "acme", NOW, Via.WEBHOOK, "0", verified.matched, headers, verified.delivery.body)
-    event = read(stored, Mapping.parse(suppliers.preset(name)["map"]))
+    (event,) = read(stored, Mapping.parse(suppliers.preset(name)["map"])).said
 
     assert verified.event_id == (b"msg_1" if name in {"standard-webhooks", "svix"} else None)
     assert isinstance(event, Event)

@@ -8,9 +8,9 @@
     headers = { Accept = "application/json" }  # fixed ones
     rate = "5/s"                               # at most; left out where nothing is known
 
-    [api.map]                                  # the answer, read like a webhook's body by the keys of [map]; `reference`
-    status = "/status"                         # may be missing. What it leaves out of `statuses` and `types`, and that
-                                               # alone, comes from [map]
+    [api.map]                                  # the answer, read like a webhook's body by the keys of [map]; the
+    status = "/status"                         # `reference` may be missing, and `statuses`, and these alone, come from
+                                               # [map] where it has none
     [api.then]                                 # a second call, once the first said fulfilled, where codes come apart
     path = "/orders/{order_id}/keys?page={page}&limit=100"
     first_page = 1                             # only with {page}: asked on until a page has fewer items
@@ -30,11 +30,7 @@ Every key can be overridden in `[suppliers.NAME.api]`; tables are laid over one 
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
-from string import Formatter
-from typing import Any, Final
-
-from webhookctl.core.errors import SettingsError
+from typing import Final
 
 API: Final = frozenset({"base_url", "order", "auth", "headers", "rate", "map", "then", "list"})
 THEN: Final = frozenset({"path", "first_page", "page_size", "headers", "map"})
