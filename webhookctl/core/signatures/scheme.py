@@ -96,6 +96,11 @@ class Scheme:
         places = (self.signature_pointer, self.timestamp_pointer, self.single_item)
         return any(places) or any(template.fields or template.cuts for template in self.templates)
 
+    @property
+    def signs_url(self) -> bool:
+        """Return whether the address that the supplier posts to must be known."""
+        return any("url" in template.names for template in self.templates)
+
     def keys(self, secrets: Sequence[Secret], *, allow_short: bool = False) -> tuple[Key, ...]:
         """Decode what deliveries are checked with, once; raises `SchemeError` for "secrets", naming references only."""
         match self.kind:
