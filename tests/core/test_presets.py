@@ -216,7 +216,7 @@ def complete(table: dict[str, Any]) -> dict[str, Any]:
         ({"api": {"order": "/o", "auth": {"kind": "bearer", "token": "x"}}}, "api.auth.token is not known"),
         (
             {"api": {"order": "/o", "map": {"statos": "/s"}}},
-            "api.map.statos is not known; did you mean api.map.status?",
+            "statos is not known; did you mean api.map.status?",
         ),
         ({"api": {"order": "/o", "then": {}}}, "api.then.path is missing"),
         ({"api": {"order": "/o", "then": {"path": "/{since}"}}}, "api.then.path names {since}"),
