@@ -41,7 +41,7 @@ def test_a_preset_says_where_it_is_from(name: str) -> None:
     assert list(preset)[:3] == ["title", "source", "certainty"]
     assert preset["certainty"] in set(schema.Certainty)
     assert "kind" in preset
-    assert {"reference", "order_id"} & preset["map"].keys()
+    assert {"reference", "order_id"} & set(preset["map"])
 
 
 @pytest.mark.parametrize(("name", "in_body"), [(name, False) for name in GENERAL] + [("generic", True)], ids=str)
@@ -214,7 +214,10 @@ def complete(table: dict[str, Any]) -> dict[str, Any]:
         ({"api": {"order": "/o", "base_url": "http://acme.example"}}, "api.base_url must be an https:// address"),
         ({"api": {"order": "/o", "auth": {"kind": "beare"}}}, "api.auth.kind must be one of none, bearer"),
         ({"api": {"order": "/o", "auth": {"kind": "bearer", "token": "x"}}}, "api.auth.token is not known"),
-        ({"api": {"order": "/o", "map": {"statos": "/s"}}}, "api.map.statos is not known; did you mean map.status?"),
+        (
+            {"api": {"order": "/o", "map": {"statos": "/s"}}},
+            "statos is not known; did you mean api.map.status?",
+        ),
         ({"api": {"order": "/o", "then": {}}}, "api.then.path is missing"),
         ({"api": {"order": "/o", "then": {"path": "/{since}"}}}, "api.then.path names {since}"),
         ({"api": {"order": "/o", "list": {"path": "/", "page": 1}}}, "did you mean api.list.page_size?"),

@@ -152,7 +152,7 @@ def _check_whole(name: str, table: Mapping[str, Any]) -> None:
         if "api" in table:
             api.check(table["api"])
     except SettingsError as error:
-        raise SettingsError(_sentence(f"The preset {name}.toml: {error}")) from None
+        raise SettingsError(f"The preset {name}.toml: {_ended(str(error))}") from None
     if mapping.body is BodyForm.FORM and scheme.reads_json:
         raise fault(name, "map.body", "must not be form: this scheme looks for something in the body, which takes JSON")
 
@@ -179,8 +179,8 @@ def _check(name: str, key: str, written: object) -> None:
 
 def fault(name: str, key: str, words: str) -> SettingsError:
     """Return the error for a key of the preset `name`."""
-    return SettingsError(_sentence(f"The preset {name}.toml: {key} {words}"))
+    return SettingsError(f"The preset {name}.toml: {key} {_ended(words)}")
 
 
-def _sentence(words: str) -> str:
+def _ended(words: str) -> str:
     return words if words.endswith((".", "?")) else f"{words}."
