@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.core.supplier import BODY, NOW, OLD_SECRET, PRIVATE, SECRET, delivery, refusal, signed_by
 from webhookctl.core.deliveries import Verified
@@ -18,7 +19,7 @@ ED25519 = Scheme.parse(
     {"kind": "ed25519", "signature_header": "X-Sig", "secret_encoding": "hex", "signed": "{url}{body}"}
 )
 PUBLIC = Secret(PRIVATE.public_key().public_bytes_raw().hex().encode(), "env:PUBLIC")
-OTHER = Secret((b"\x01" + bytes(31)).hex().encode(), "env:OTHER")
+OTHER = Secret(Ed25519PrivateKey.generate().public_key().public_bytes_raw().hex().encode(), "env:OTHER")
 ITEM = b'{"NotificationRequestItem":{}}'
 
 
@@ -44,6 +45,7 @@ def test_tokens() -> None:
     ("scheme", "headers", "body", "reason", "words"),
     [
         (TOKEN, {}, BODY, Reason.MISSING_HEADER, "has no token: no header X-Token"),
+        (TOKEN, {"X-Secret": "x"}, BODY, Reason.MISSING_HEADER, "It has x-secret: is that the one to name"),
         (TOKEN, {"X-Token": ""}, BODY, Reason.MALFORMED, "In the header X-Token stands no token."),
         (TOKEN, {"X-Token": "acme"}, BODY, Reason.MISMATCH, "is none of ours (env:ACME_SECRET, env:ACME_SECRET_OLD)"),
         (TOKEN, {"X-Token": SECRET.value.decode() + "x"}, BODY, Reason.MISMATCH, "none of ours"),

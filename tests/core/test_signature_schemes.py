@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.supplier import LISTED, STAMPED, key_of, scheme_of
 from webhookctl.core.errors import SchemeError
-from webhookctl.core.signatures import Scheme, Secret
+from webhookctl.core.signatures import Key, Scheme, Secret
 
 DIGEST: dict[str, object] = {"kind": "digest", "signature_header": "X", "signed": "{secret}{body}"}
 ED25519: dict[str, object] = {"kind": "ed25519", "signature_header": "X", "secret_encoding": "hex"}
@@ -175,6 +175,28 @@ def test_public_keys_that_are_none(value: bytes, words: str) -> None:
         Scheme.parse(ED25519).keys([Secret(value, "env:BAD")], allow_short=True)
 
     assert raised.value.key == "secrets"
+
+
+@pytest.mark.parametrize("sign", [0, 0x80])
+@pytest.mark.parametrize(
+    "point",
+    [
+        bytes(32),
+        b"\x01" + bytes(31),
+        bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+        bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+        *(bytes([low]) + b"\xff" * 30 + b"\x7f" for low in (0xEC, 0xED, 0xEE)),
+    ],
+    ids=lambda point: point.hex()[:4],
+)
+def test_public_keys_that_anybody_can_sign_for(point: bytes, sign: int) -> None:
+    """A key of zeros, and each that a made-up signature is good under, is refused."""
+    value = point[:-1] + bytes([point[-1] ^ sign])
+    forged = b"\x01" + bytes(63)
+
+    assert any(Key(value, "env:BAD").has_signed(bytes([message]), forged) for message in range(200))
+    with pytest.raises(SchemeError, match="env:BAD is a public key that anybody can sign for"):
+        Scheme.parse(ED25519).keys([Secret(value.hex().encode(), "env:BAD")])
 
 
 def test_private_keys() -> None:
