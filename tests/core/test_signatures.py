@@ -188,6 +188,14 @@ def test_each_secret_may_match(place: int) -> None:
     assert verified == Verified(verified.delivery, f"env:S{place}")
 
 
+def test_the_first_of_two_that_match() -> None:
+    """Of two references to one secret the first is named, so that a rotation shows when it is over."""
+    scheme = scheme_of()
+    keys = scheme.keys([OLD_SECRET, SECRET, Secret(SECRET.value, "env:COPY")])
+
+    assert verify(delivery({"X-Sig": mac(BODY)}), scheme, keys, now=NOW).matched == "env:ACME_SECRET"
+
+
 def test_every_pair_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """All signatures meet all secrets, in constant time each, though the first pair matches."""
     compared: list[tuple[object, object]] = []
