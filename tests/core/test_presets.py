@@ -12,7 +12,7 @@ from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import Reason, SettingsError, SignatureError
 from webhookctl.core.events import Event, EventState, EventType, StoredEvent, Unmapped
 from webhookctl.core.mapping import Mapping, read
-from webhookctl.core.signatures import Scheme, verify
+from webhookctl.core.signatures import Scheme, params_needed, verify
 from webhookctl.suppliers import schema
 
 GENERAL = [
@@ -281,4 +281,4 @@ def test_params_that_a_shop_sets() -> None:
     table = {"kind": "digest", "signature_header": "X", "signed": "{param:id}{secret}{param:no}"}
 
     assert complete({**WHOLE, **table})["signed"] == table["signed"]
-    assert schema.params_needed(table) == ["id", "no"]
+    assert params_needed(table) == ["id", "no"]

@@ -27,8 +27,7 @@ from webhookctl import suppliers
 from webhookctl.core import signatures
 from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.errors import Reason, SignatureError
-from webhookctl.core.signatures import Scheme, Secret, sign, verify
-from webhookctl.suppliers.schema import with_params
+from webhookctl.core.signatures import Scheme, Secret, sign, verify, with_params
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['preset']}: {vector['name']}")
