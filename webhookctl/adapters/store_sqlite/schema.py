@@ -105,8 +105,48 @@ def _m001_first(db: "Database") -> None:
         db.execute(statement)
 
 
+# Asking is off every hot path: what it needs of an order stands beside it, written by nobody else. A lease is the token
+# `ask_claim` with `next_ask_at` as its end.
+_POLLS: Final = (
+    *(
+        f"ALTER TABLE orders ADD COLUMN {column}"
+        for column in (
+            "next_ask_at INTEGER",
+            "ask_claim TEXT",
+            "asks INTEGER NOT NULL DEFAULT 0",
+            "ask_note TEXT",
+            "given_up_at INTEGER",
+            "ended_as TEXT",
+            "ended_at INTEGER",
+            "late_at INTEGER",
+        )
+    ),
+    """
+    CREATE INDEX orders_never_asked ON orders (supplier, created_at)
+    WHERE status IN ('pending', 'partial') AND next_ask_at IS NULL AND given_up_at IS NULL""",
+    """
+    CREATE INDEX orders_to_ask ON orders (supplier, next_ask_at)
+    WHERE status IN ('pending', 'partial') AND next_ask_at IS NOT NULL AND given_up_at IS NULL""",
+    "CREATE INDEX orders_ask_now ON orders (supplier, ask_at) WHERE ask_at IS NOT NULL",
+    "CREATE INDEX orders_ended ON orders (ended_at, supplier, learned_by, late_at) WHERE ended_at IS NOT NULL",
+    """
+    CREATE TABLE polls (
+        supplier TEXT PRIMARY KEY, asked_at INTEGER, answered_at INTEGER, failing_since INTEGER, not_before INTEGER,
+        reason TEXT, missed_told INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
+def _m006_polls(db: "Database") -> None:
+    for statement in _POLLS:
+        db.execute(statement)
+
+
 # A released migration is never changed: a later version adds one.
-_MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (("m001_first", _m001_first),)
+_MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
+    ("m001_first", _m001_first),
+    ("m006_polls", _m006_polls),
+)
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 
 
