@@ -105,6 +105,26 @@ def _m001_first(db: "Database") -> None:
         db.execute(statement)
 
 
+# Events that speak of one order, nearly all, have it in their own row. A code that is no text says what it is.
+_SEVERAL_ORDERS: Final = (
+    """
+    CREATE TABLE event_orders (
+        event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+        supplier TEXT NOT NULL, state TEXT NOT NULL, type TEXT, reference TEXT, order_id TEXT, reason TEXT,
+        PRIMARY KEY (event_id, position)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX event_orders_by_reference ON event_orders (reference, supplier) WHERE reference IS NOT NULL",
+    "CREATE INDEX event_orders_by_order_id ON event_orders (order_id, supplier) WHERE order_id IS NOT NULL",
+    "CREATE INDEX orders_by_order_id ON orders (order_id, supplier) WHERE order_id IS NOT NULL",
+    "ALTER TABLE items ADD COLUMN media_type TEXT",
+)
+
+
+def _m002_event_orders(db: "Database") -> None:
+    for statement in _SEVERAL_ORDERS:
+        db.execute(statement)
+
+
 # Asking is off every hot path: what it needs of an order stands beside it, written by nobody else. A lease is the token
 # `ask_claim` with `next_ask_at` as its end.
 _POLLS: Final = (
@@ -145,6 +165,7 @@ def _m006_polls(db: "Database") -> None:
 # A released migration is never changed: a later version adds one.
 _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m001_first", _m001_first),
+    ("m002_event_orders", _m002_event_orders),
     ("m006_polls", _m006_polls),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
