@@ -117,7 +117,7 @@ class SqliteLeases:
     def standing(self, supplier: str) -> Standing:
         with self.connection.reading() as raw:
             row = raw.execute(_STANDING, (supplier,)).fetchone()
-        return Standing(*row[:-1], missed_told=bool(row[-1])) if row else Standing(supplier)
+        return _standing(row) if row else Standing(supplier)
 
     def record_standing(self, standing: Standing) -> None:
         times = (standing.asked_at, standing.answered_at, standing.failing_since, standing.not_before)
@@ -136,7 +136,7 @@ class SqliteLeases:
     def endings(self, *, since: int) -> list[Endings]:
         with self.connection.reading() as raw:
             rows = raw.execute(_ENDINGS, (since,)).fetchall()
-        return [Endings(*row[:4], round(row[4]), row[5]) for row in rows]
+        return [Endings(row[0], row[1], row[2], row[3], round(row[4]), row[5]) for row in rows]
 
 
 def _lease(raw: "sqlite3.Connection", rows: Sequence[Any], until: int) -> list[Leased]:
@@ -173,3 +173,7 @@ def _tell(raw: "sqlite3.Connection", concern: Concern, key: tuple[str, str], now
     before = raw.total_changes
     add(raw, NewAction(key[1], key[0], ActionKind.ALERT, concern.cause, detail=concern.detail), now=now)
     return raw.total_changes > before or concern.hold
+
+
+def _standing(row: Any) -> Standing:  # noqa: ANN401 - a row of `_STANDING`
+    return Standing(row[0], row[1], row[2], row[3], row[4], row[5], missed_told=bool(row[6]))
