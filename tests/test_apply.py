@@ -131,8 +131,8 @@ MANY = Mapping.parse(
 )
 
 
-def apply_many(store: SqliteStore, *, hints: bool = False) -> Apply:
-    return Apply(store.events, store.orders, {"acme": Supplier(MANY, Policy(), hints=hints)})
+def apply_many(store: SqliteStore) -> Apply:
+    return Apply(store.events, store.orders, {"acme": Supplier(MANY, Policy())})
 
 
 def test_several_orders_in_one_delivery(path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_preset_says_where_it_is_from(name: str) -> None:
     assert list(preset)[:3] == ["title", "source", "certainty"]
     assert preset["certainty"] in set(schema.Certainty)
     assert "kind" in preset
-    assert preset["map"]["reference"]
+    assert {"reference", "order_id"} & set(preset["map"])
 
 
 @pytest.mark.parametrize(("name", "in_body"), [(name, False) for name in GENERAL] + [("generic", True)], ids=str)
@@ -174,6 +174,7 @@ WHOLE: dict[str, Any] = {
     "signature_header": "X-Sig",
     "map": {"reference": "/ref", "status": "/status", "statuses": {"done": "fulfilled"}},
 }
+FORM = {**WHOLE["map"], "body": "form"}
 OTHERS = {"whole": WHOLE, "like": {**WHOLE, "signs_like": "whole", "maps_like": "whole"}}
 
 
@@ -195,7 +196,32 @@ def complete(table: dict[str, Any]) -> dict[str, Any]:
         ({"title": None}, "title must be a text"),
         ({"certainty": "documentd"}, "it is 'documentd'; did you mean documented?"),
         ({"codes": 1}, "codes must be"),
-        ({"body": "xml"}, "body must be json or form; it is 'xml'"),
+        ({"body": "form"}, "body is not known"),
+        ({"map": {**WHOLE["map"], "body": "xml"}}, "map.body must be json or form"),
+        (
+            {"map": {**WHOLE["map"], "event_id": "{refrence}"}},
+            "{refrence}, which is not known; did you mean {reference}?",
+        ),
+        ({"map": {**WHOLE["map"], "order_id": "/a~b"}}, "map.order_id is no JSON Pointer"),
+        ({"confirm": "pol"}, "confirm must be none or poll; it is 'pol'; did you mean poll?"),
+        ({"ack_status": 500}, "ack_status must be 200, 201, 202 or 204"),
+        ({"api": []}, "api must be a table"),
+        ({"api": {"ordr": "/x"}}, "api.ordr is not known; did you mean api.order?"),
+        ({"api": {}}, "api.order is missing"),
+        ({"api": {"order": "orders"}}, "api.order must be a path that begins with a slash"),
+        ({"api": {"order": "/o/{order}"}}, "api.order names {order}, which is not known; did you mean {order_id}?"),
+        ({"api": {"order": "/o/{"}}, "api.order is no template"),
+        ({"api": {"order": "/o", "base_url": "http://acme.example"}}, "api.base_url must be an https:// address"),
+        ({"api": {"order": "/o", "auth": {"kind": "beare"}}}, "api.auth.kind must be one of none, bearer"),
+        ({"api": {"order": "/o", "auth": {"kind": "bearer", "token": "x"}}}, "api.auth.token is not known"),
+        (
+            {"api": {"order": "/o", "map": {"statos": "/s"}}},
+            "api.map.statos is not known; did you mean api.map.status?",
+        ),
+        ({"api": {"order": "/o", "then": {}}}, "api.then.path is missing"),
+        ({"api": {"order": "/o", "then": {"path": "/{since}"}}}, "api.then.path names {since}"),
+        ({"api": {"order": "/o", "list": {"path": "/", "page": 1}}}, "did you mean api.list.page_size?"),
+        ({"api": {"order": "/o", "list": {"path": "/", "map": 1}}}, "api.list.map must be a table"),
         ({"head_ok": "yes"}, "head_ok must be true or false"),
         ({"map": "generic"}, "map must be a table"),
         ({"map": {}}, "map.reference is missing"),
@@ -205,9 +231,9 @@ def complete(table: dict[str, Any]) -> dict[str, Any]:
         ({"signature_pointer": "signature"}, "signature_pointer must be a JSON Pointer"),
         ({"signed": "{param:id}{body}", "params": "id"}, "params must be a table"),
         ({"kind": "token", "signed": "{body}"}, "signed is of no use in kind token"),
-        ({"body": "form", "signed": "{json:/a}"}, "body must not be form"),
-        ({"body": "form", "signed": "{body-without:/a}"}, "body must not be form"),
-        ({"body": "form", "signature_pointer": "/s", "signed": "{json:/a}"}, "body must not be form"),
+        ({"map": FORM, "signed": "{json:/a}"}, "map.body must not be form"),
+        ({"map": FORM, "signed": "{body-without:/a}"}, "map.body must not be form"),
+        ({"map": FORM, "signature_pointer": "/s", "signed": "{json:/a}"}, "map.body must not be form"),
         ({"signs_like": "stripee"}, "signs_like names no preset: There is no preset 'stripee': did you mean stripe?"),
         ({"signs_like": 1}, "signs_like must be a text"),
         ({"maps_like": "like"}, "maps_like names like, which is itself like whole: name that one"),

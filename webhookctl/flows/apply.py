@@ -10,7 +10,7 @@ from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState, EventType, Spoken, Unmapped
 from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.mapping import read
-from webhookctl.core.orders import Move, Order, Policy, advance
+from webhookctl.core.orders import ConfirmRule, Move, Order, Policy, advance
 from webhookctl.core.outcomes import EventApplied
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, Events, Unreadable
 from webhookctl.core.ports.orders import Orders
@@ -28,8 +28,6 @@ class Supplier:
 
     mapping: Places
     policy: Policy
-    hints: bool = False
-    """Its webhooks only say that it should be asked: `confirm = "poll"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class Apply:
             return _Reading(event.id, claimed.claim, None, (Unmapped(event.supplier, EventState.DEAD, reason),))
         reading = read(event, POLLED if event.via is Via.POLL else supplier.mapping)
         said = reading.said
-        if supplier.hints and event.via is not Via.POLL:
+        if supplier.policy.confirm is ConfirmRule.POLL and event.via is not Via.POLL:
             said = tuple(replace(one, hint=True) if isinstance(one, Event) else one for one in said)
         return _Reading(event.id, claimed.claim, reading.key, said)
 

@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from webhookctl.core.deliveries import Headers
 from webhookctl.core.events import Item, Spoken, StoredEvent
 from webhookctl.core.mapping import BodyForm, codes_in, form_of
 from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, Order, OrderStatus
 from webhookctl.core.ports.orders import Story
 from webhookctl.core.ports.reports import Summary
+from webhookctl.core.quarantine import Rejected
 from webhookctl.core.redaction import Code, mask, redact, redact_header
 
 Row: TypeAlias = dict[str, Any]
@@ -37,13 +39,6 @@ def event_row(event: StoredEvent) -> Row:
     }
 
 
-def event_page(event: StoredEvent, mapping: Places | None) -> Row:
-    """Say all of an event: its headers and body too, with whatever is worth money masked."""
-    headers = [[name.decode("latin-1"), redact_header(name, value)] for name, value in event.headers]
-    orders = {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
-    return event_row(event) | orders | {"headers": headers} | _body(event, mapping)
-
-
 def _spoken_row(one: Spoken) -> Row:
     return {
         "reference": one.reference,
@@ -52,6 +47,44 @@ def _spoken_row(one: Spoken) -> Row:
         "state": one.state.value,
         "reason": one.reason,
     }
+
+
+def event_page(event: StoredEvent, mapping: Places | None, confidential: Collection[bytes] = ()) -> Row:
+    """Say all of an event: its headers and body too, with whatever is worth money masked.
+
+    `confidential` are the headers that carry this supplier's signature or token, whatever they are called.
+    """
+    orders = {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
+    return event_row(event) | orders | {"headers": _headers(event.headers, confidential)} | _body(event, mapping)
+
+
+def _headers(headers: Headers, confidential: Collection[bytes]) -> list[list[str]]:
+    return [[name.decode("latin-1"), redact_header(name, value, confidential)] for name, value in headers]
+
+
+def rejected_row(rejected: Rejected) -> Row:
+    """Say what is known of a rejection, without what was sent."""
+    return {
+        "id": rejected.id,
+        "delivery_id": rejected.delivery_id,
+        "received_at": _iso(rejected.received_at),
+        "supplier": rejected.supplier,
+        "sender": rejected.sender or None,
+        "reason": rejected.reason.value,
+        "detail": rejected.detail,
+        "bytes": rejected.size,
+    }
+
+
+def rejected_page(rejected: Rejected, mapping: Places | None, confidential: Collection[bytes] = ()) -> Row:
+    """Say all of a rejection, masked as an event is; nothing in it is proven."""
+    delivery = rejected.delivery
+    if delivery is None:
+        return rejected_row(rejected) | {"unreadable": rejected.unreadable}
+    as_event = StoredEvent(0, delivery.supplier, 0, delivery.via, "", "", delivery.headers, delivery.body)
+    in_path = None if rejected.presented is None else mask(rejected.presented.decode("latin-1"))
+    sent = {"secret_in_path": in_path, "headers": _headers(delivery.headers, confidential)}
+    return rejected_row(rejected) | sent | _body(as_event, mapping)
 
 
 def _body(event: StoredEvent, mapping: Places | None) -> Row:

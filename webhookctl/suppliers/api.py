@@ -29,12 +29,18 @@ as in `[suppliers.acme.api] auth = { token = "env:ACME_TOKEN" }`: `KINDS` below.
 Every key can be overridden in `[suppliers.NAME.api]`; tables are laid over one another key by key.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from string import Formatter
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-API: Final = frozenset({"base_url", "order", "auth", "headers", "rate", "map", "then", "list"})
-THEN: Final = frozenset({"path", "first_page", "page_size", "headers", "map"})
-LIST: Final = frozenset({"path", "ids", "first_page", "page_size", "headers", "map"})
+from webhookctl.core.errors import SettingsError
+from webhookctl.core.mapping import Mapping as BodyMapping
+
+API: Final = ("base_url", "order", "auth", "headers", "rate", "map", "then", "list")
+THEN: Final = ("path", "first_page", "page_size", "headers", "map")
+LIST: Final = ("path", "ids", "first_page", "page_size", "headers", "map")
 
 KINDS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
     "none": (frozenset(), frozenset()),
@@ -45,3 +51,88 @@ KINDS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
     "oauth2": (frozenset({"token_url", "audience", "scope"}), frozenset({"client_id", "client_secret"})),
 }
 """Of each kind of `auth`: what the preset says, and the references to secrets that the settings add."""
+
+_OF_ONE: Final = ("order_id", "reference")
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "order": _OF_ONE,
+    "then.path": (*_OF_ONE, "page"),
+    "list.path": ("since", "until", "page"),
+    "list.ids": ("order_ids", "references", "page"),
+}
+"""What may stand in the braces of each path."""
+
+
+def check(table: Mapping[str, Any]) -> None:
+    """Check a preset's `api` table; raises `SettingsError` naming the key and the nearest right one."""
+    _check_keys("api", table, API)
+    _check_base(table.get("base_url", "https://left.out"))
+    _check_auth(table.get("auth", {"kind": "none"}))
+    for path in _alternatives(table.get("order")):
+        _check_path("order", path)
+    _check_part("then", table, THEN, ("path",))
+    _check_part("list", table, LIST, ("path", "ids"))
+    _check_map("api.map", table.get("map", {}))
+
+
+def _check_keys(where: str, table: object, known: Collection[str]) -> None:
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{where} must be a table")
+    for key in table:
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            raise SettingsError(f"{where}.{key} is not known" + (f"; did you mean {where}.{near[0]}?" if near else ""))
+
+
+def _check_base(url: object) -> None:
+    parts = urlsplit(url) if isinstance(url, str) else None
+    if parts is None or parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise SettingsError("api.base_url must be an https:// address, without a query")
+
+
+def _check_auth(auth: object) -> None:
+    kind = auth.get("kind") if isinstance(auth, Mapping) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise SettingsError(f"api.auth.kind must be one of {', '.join(KINDS)}")
+    _check_keys("api.auth", auth, {"kind", *KINDS[kind][0]})
+
+
+def _alternatives(order: object) -> list[object]:
+    if order is None or order == []:
+        raise SettingsError("api.order is missing: say at which path an order is asked for")
+    return order if isinstance(order, list) else [order]
+
+
+def _check_path(key: str, path: object) -> None:
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise SettingsError(f"api.{key} must be a path that begins with a slash")
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(path) if name is not None]
+    except ValueError:
+        raise SettingsError(f"api.{key} is no template: a brace is without its other half") from None
+    for name in names:
+        if name not in _NAMES[key]:
+            near = get_close_matches(name, _NAMES[key], 1)
+            hint = f"did you mean {{{near[0]}}}?" if near else f"there are {', '.join(_NAMES[key])}"
+            raise SettingsError(f"api.{key} names {{{name}}}, which is not known; {hint}")
+
+
+def _check_part(name: str, table: Mapping[str, Any], known: Collection[str], paths: Collection[str]) -> None:
+    part = table.get(name)
+    if part is None:
+        return
+    _check_keys(f"api.{name}", part, known)
+    if not set(paths) & set(part):
+        raise SettingsError(f"api.{name}.{min(paths, key=len)} is missing")
+    for key in paths:
+        if key in part:
+            _check_path(f"{name}.{key}", part[key])
+    _check_map(f"api.{name}.map", part.get("map", {}))
+
+
+def _check_map(where: str, table: object) -> None:
+    if not isinstance(table, dict):
+        raise SettingsError(f"{where} must be a table")
+    try:
+        BodyMapping.parse_answer(table)
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("map.", f"{where}.").replace("map ", f"{where} ", 1)) from None

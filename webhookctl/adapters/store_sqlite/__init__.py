@@ -10,6 +10,7 @@ from webhookctl.adapters.store_sqlite.leases import SqliteLeases
 from webhookctl.adapters.store_sqlite.orders import SqliteOrders
 from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
 from webhookctl.adapters.store_sqlite.place import prepare
+from webhookctl.adapters.store_sqlite.quarantine import SqliteQuarantine
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate
 from webhookctl.adapters.store_sqlite.upkeep import SqliteUpkeep
@@ -24,6 +25,7 @@ class SqliteStore:
     events: SqliteEvents
     orders: SqliteOrders
     outbox: SqliteOutbox
+    quarantine: SqliteQuarantine
     reports: SqliteReports
     upkeep: SqliteUpkeep
     leases: SqliteLeases
@@ -55,6 +57,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         events=SqliteEvents(connection, cipher, key),
         orders=SqliteOrders(connection, cipher),
         outbox=SqliteOutbox(connection),
+        quarantine=SqliteQuarantine(connection, cipher),
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection),
         leases=SqliteLeases(connection),

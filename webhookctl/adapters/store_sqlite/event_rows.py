@@ -37,5 +37,5 @@ def stored_event(row: Any, opened: Opened) -> StoredEvent:  # noqa: ANN401 - a r
         attempts=row[11],
         error=row[12],
         duplicate_of=row[13],
-        event_id=opened.event_id,
+        event_id=opened.apart,
     )

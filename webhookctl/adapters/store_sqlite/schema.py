@@ -4,6 +4,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.adapters.store_sqlite.poll_schema import m006_polls
 from webhookctl.core.errors import StoreError, StoreVersionError
 from webhookctl.core.ports.cipher import Cipher
 
@@ -97,6 +98,24 @@ _ACTIONS: Final = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+# `site` is whose quota a row counts against. What is kept of each is counted, and the oldest found, in one index.
+_REJECTED: Final = (
+    """
+    CREATE TABLE rejected (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, supplier TEXT NOT NULL, site TEXT NOT NULL, sender TEXT NOT NULL,
+        received_at INTEGER NOT NULL, delivery_id BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+        size INTEGER NOT NULL, sealed BLOB NOT NULL
+    ) STRICT""",
+    "CREATE INDEX rejected_by_time ON rejected (received_at)",
+    "CREATE INDEX rejected_by_source ON rejected (supplier, site, id, size)",
+    "CREATE INDEX rejected_by_supplier ON rejected (supplier, received_at)",
+    "CREATE INDEX rejected_by_reason ON rejected (reason, received_at)",
+    """
+    CREATE TABLE secret_uses (
+        supplier TEXT NOT NULL, matched TEXT NOT NULL, last_at INTEGER NOT NULL, PRIMARY KEY (supplier, matched)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 _KEYS: Final = ("CREATE TABLE keys (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID",)
 
 
@@ -125,40 +144,8 @@ def _m002_event_orders(db: "Database") -> None:
         db.execute(statement)
 
 
-# Asking is off every hot path: what it needs of an order stands beside it, written by nobody else. A lease is the token
-# `ask_claim` with `next_ask_at` as its end.
-_POLLS: Final = (
-    *(
-        f"ALTER TABLE orders ADD COLUMN {column}"
-        for column in (
-            "next_ask_at INTEGER",
-            "ask_claim TEXT",
-            "asks INTEGER NOT NULL DEFAULT 0",
-            "ask_note TEXT",
-            "given_up_at INTEGER",
-            "ended_as TEXT",
-            "ended_at INTEGER",
-            "late_at INTEGER",
-        )
-    ),
-    """
-    CREATE INDEX orders_never_asked ON orders (supplier, created_at)
-    WHERE status IN ('pending', 'partial') AND next_ask_at IS NULL AND given_up_at IS NULL""",
-    """
-    CREATE INDEX orders_to_ask ON orders (supplier, next_ask_at)
-    WHERE status IN ('pending', 'partial') AND next_ask_at IS NOT NULL AND given_up_at IS NULL""",
-    "CREATE INDEX orders_ask_now ON orders (supplier, ask_at) WHERE ask_at IS NOT NULL",
-    "CREATE INDEX orders_ended ON orders (ended_at, supplier, learned_by, late_at) WHERE ended_at IS NOT NULL",
-    """
-    CREATE TABLE polls (
-        supplier TEXT PRIMARY KEY, asked_at INTEGER, answered_at INTEGER, failing_since INTEGER, not_before INTEGER,
-        reason TEXT, missed_told INTEGER NOT NULL DEFAULT 0
-    ) STRICT, WITHOUT ROWID""",
-)
-
-
-def _m006_polls(db: "Database") -> None:
-    for statement in _POLLS:
+def _m003_rejected(db: "Database") -> None:
+    for statement in _REJECTED:
         db.execute(statement)
 
 
@@ -166,7 +153,8 @@ def _m006_polls(db: "Database") -> None:
 _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m001_first", _m001_first),
     ("m002_event_orders", _m002_event_orders),
-    ("m006_polls", _m006_polls),
+    ("m003_rejected", _m003_rejected),
+    ("m006_polls", m006_polls),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 
