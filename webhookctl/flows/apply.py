@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from webhookctl.core.answers import POLLED
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState, EventType, Spoken, Unmapped
@@ -62,7 +63,7 @@ class Apply:
         if supplier is None:
             reason = f"supplier {event.supplier} is not in the settings"
             return _Reading(event.id, claimed.claim, None, (Unmapped(event.supplier, EventState.DEAD, reason),))
-        reading = read(event, supplier.mapping)
+        reading = read(event, POLLED if event.via is Via.POLL else supplier.mapping)
         said = reading.said
         if supplier.policy.confirm is ConfirmRule.POLL and event.via is not Via.POLL:
             said = tuple(replace(one, hint=True) if isinstance(one, Event) else one for one in said)

@@ -6,6 +6,7 @@ from pathlib import Path
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
+from webhookctl.adapters.store_sqlite.leases import SqliteLeases
 from webhookctl.adapters.store_sqlite.orders import SqliteOrders
 from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
 from webhookctl.adapters.store_sqlite.place import prepare
@@ -27,6 +28,7 @@ class SqliteStore:
     quarantine: SqliteQuarantine
     reports: SqliteReports
     upkeep: SqliteUpkeep
+    leases: SqliteLeases
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -58,6 +60,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         quarantine=SqliteQuarantine(connection, cipher),
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection),
+        leases=SqliteLeases(connection),
         notices=notices,
         connection=connection,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from webhookctl.adapters.store_sqlite.action_rows import add, restrain
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
+from webhookctl.adapters.store_sqlite.endings import late_after, note_ending
 from webhookctl.adapters.store_sqlite.order_rows import save
 from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState
@@ -74,9 +75,20 @@ class Applying:
             return Applied.DUPLICATE
         for move in application.moves:
             self._move(application, move)
+        if (earlier := self._earlier(application)) is not None:
+            self._finish(application, EventState.DUPLICATE, earlier)
+            return Applied.DUPLICATE
         self._finish(application, application.state, None)
         self._name_orders(application, held[0])
         return Applied.DONE
+
+    def _earlier(self, application: Application) -> int | None:
+        """Return the event by which asking had learned all that this webhook says, and count that it came late."""
+        moves_nothing = not any(move.order or move.actions or move.restraints for move in application.moves)
+        if not isinstance(application.event, Event) or application.state is not EventState.DONE:
+            return None
+        late = late_after(self.raw, application.event, application.id)
+        return late if moves_nothing else None
 
     def _first_of_key(self, application: Application, supplier: str) -> int:
         """Return the event that had this key first: this one, if no other had."""
@@ -90,6 +102,8 @@ class Applying:
     def _move(self, application: Application, move: Move) -> None:
         if move.order is not None and not save(self.raw, self.cipher, move.order):
             raise _StaleError
+        if move.order is not None:
+            note_ending(self.raw, move.order, now=self.now)
         key = _order_of(application, move)
         if key is not None:
             for restraint in move.restraints:

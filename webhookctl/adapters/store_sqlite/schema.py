@@ -4,6 +4,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.adapters.store_sqlite.poll_schema import m006_polls
 from webhookctl.core.errors import StoreError, StoreVersionError
 from webhookctl.core.ports.cipher import Cipher
 
@@ -153,6 +154,7 @@ _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m001_first", _m001_first),
     ("m002_event_orders", _m002_event_orders),
     ("m003_rejected", _m003_rejected),
+    ("m006_polls", m006_polls),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 
