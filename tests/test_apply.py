@@ -121,3 +121,4 @@ class _Sealed:
         self._orders = type(store.orders)(store.connection, AesGcmCipher([OTHER_KEY]))
         self.get, self.suppliers_of = self._orders.get, self._orders.suppliers_of
         self.find, self.story, self.record_reveal = self._orders.find, self._orders.story, self._orders.record_reveal
+        self.write = self._orders.write

@@ -7,6 +7,7 @@ from uuid import UUID
 from webhookctl.core.deliveries import Delivery, Headers, Verified, Via
 from webhookctl.core.events import Event, EventState, EventType, Item
 from webhookctl.core.orders import ActionKind, ActionState, Move, NewAction, Order, OrderStatus, Restraint
+from webhookctl.core.ports.alarms import Alarms
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, Events
 from webhookctl.core.ports.intake import Intake
 from webhookctl.core.ports.orders import Orders
@@ -31,6 +32,8 @@ class Store(Protocol):
     def orders(self) -> Orders: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def alarms(self) -> Alarms: ...
     @property
     def reports(self) -> Reports: ...
     @property

@@ -51,6 +51,10 @@ class Event:
     """The supplier's own time, in milliseconds since 1970; for the story, not for decisions."""
     items: tuple[Item, ...] = ()
     via: Via = Via.WEBHOOK
+    hint: bool = False
+    """The supplier's word alone proves nothing (`confirm = "poll"`): it says only which order to ask about."""
+    balance: str | None = None
+    """What is left of our money there, where the supplier says so: a decimal number as text."""
 
 
 @dataclass(frozen=True, slots=True)

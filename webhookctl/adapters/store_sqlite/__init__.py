@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from webhookctl.adapters.store_sqlite.alarms import SqliteAlarms
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
@@ -23,6 +24,7 @@ class SqliteStore:
     events: SqliteEvents
     orders: SqliteOrders
     outbox: SqliteOutbox
+    alarms: SqliteAlarms
     reports: SqliteReports
     upkeep: SqliteUpkeep
     notices: tuple[str, ...]
@@ -53,6 +55,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         events=SqliteEvents(connection, cipher, key),
         orders=SqliteOrders(connection, cipher),
         outbox=SqliteOutbox(connection),
+        alarms=SqliteAlarms(connection),
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection),
         notices=notices,
