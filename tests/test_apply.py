@@ -216,3 +216,4 @@ class _Sealed:
         self.get, self.suppliers_of = self._orders.get, self._orders.suppliers_of
         self.references_of = self._orders.references_of
         self.find, self.story, self.record_reveal = self._orders.find, self._orders.story, self._orders.record_reveal
+        self.write = self._orders.write

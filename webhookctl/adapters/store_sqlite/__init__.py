@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from webhookctl.adapters.store_sqlite.alarms import SqliteAlarms
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
@@ -26,6 +27,7 @@ class SqliteStore:
     orders: SqliteOrders
     outbox: SqliteOutbox
     quarantine: SqliteQuarantine
+    alarms: SqliteAlarms
     reports: SqliteReports
     upkeep: SqliteUpkeep
     leases: SqliteLeases
@@ -58,6 +60,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         orders=SqliteOrders(connection, cipher),
         outbox=SqliteOutbox(connection),
         quarantine=SqliteQuarantine(connection, cipher),
+        alarms=SqliteAlarms(connection),
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection),
         leases=SqliteLeases(connection),

@@ -4,10 +4,9 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from webhookctl.adapters.store_sqlite.action_rows import add, restrain
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
-from webhookctl.adapters.store_sqlite.endings import late_after, note_ending
-from webhookctl.adapters.store_sqlite.order_rows import save
+from webhookctl.adapters.store_sqlite.endings import late_after
+from webhookctl.adapters.store_sqlite.moves import write_move
 from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState
 from webhookctl.core.orders import Move
@@ -74,7 +73,8 @@ class Applying:
             self._finish(application, EventState.DUPLICATE, first)
             return Applied.DUPLICATE
         for move in application.moves:
-            self._move(application, move)
+            if not write_move(self.raw, self.cipher, move, _order_of(application, move), now=self.now):
+                raise _StaleError
         if (earlier := self._earlier(application)) is not None:
             self._finish(application, EventState.DUPLICATE, earlier)
             return Applied.DUPLICATE
@@ -98,18 +98,6 @@ class Applying:
         self.raw.execute(_REMEMBER, (supplier, key, application.id))
         (first,) = self.raw.execute(_SEEN, (supplier, key)).fetchone()
         return int(first)
-
-    def _move(self, application: Application, move: Move) -> None:
-        if move.order is not None and not save(self.raw, self.cipher, move.order):
-            raise _StaleError
-        if move.order is not None:
-            note_ending(self.raw, move.order, now=self.now)
-        key = _order_of(application, move)
-        if key is not None:
-            for restraint in move.restraints:
-                restrain(self.raw, key, restraint, now=self.now)
-        for action in move.actions:
-            add(self.raw, action, now=self.now)
 
     def _finish(self, application: Application, state: EventState, duplicate_of: int | None) -> None:
         event = application.event

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     import sqlite3
 
 # Three short walks, each in the order of its index: never asked, due again, to be asked now.
-_DUE: Final = """
+_WANTED: Final = """
+    SELECT rowid AS row, created_at FROM orders INDEXED BY orders_ask_now
+    WHERE supplier = :supplier AND ask_at <= :now AND (ask_claim IS NULL OR next_ask_at <= :now)
+    ORDER BY ask_at LIMIT :limit"""
+_DUE: Final = f"""
     SELECT * FROM (
         SELECT rowid AS row, created_at FROM orders INDEXED BY orders_never_asked
         WHERE supplier = :supplier AND created_at <= :older_than AND status IN ('pending', 'partial')
@@ -30,18 +34,15 @@ _DUE: Final = """
         WHERE supplier = :supplier AND next_ask_at <= :now AND status IN ('pending', 'partial')
             AND given_up_at IS NULL
         ORDER BY next_ask_at LIMIT :limit)
-    UNION SELECT * FROM (
-        SELECT rowid, created_at FROM orders INDEXED BY orders_ask_now
-        WHERE supplier = :supplier AND ask_at <= :now AND (ask_claim IS NULL OR next_ask_at <= :now)
-        ORDER BY ask_at LIMIT :limit)"""
+    UNION SELECT * FROM ({_WANTED})"""
 _PICK: Final = f"SELECT row FROM ({_DUE}) ORDER BY created_at LIMIT :limit"  # noqa: S608 - our own words
-_IS_ANY: Final = f"SELECT 1 FROM ({_DUE}) LIMIT 1"  # noqa: S608 - our own words
+_PICK_WANTED: Final = f"SELECT row FROM ({_WANTED})"  # noqa: S608 - our own words
 _COUNT: Final = f"SELECT count(*) FROM ({_DUE})"  # noqa: S608 - our own words
 _LIST: Final = f"""
     SELECT {order_rows.COLUMNS} FROM orders WHERE rowid IN ({_PICK}) ORDER BY created_at"""  # noqa: S608 - our own words
 _ITEMS: Final = "SELECT count(*) FROM items WHERE reference = ? AND supplier = ?"
 _LEASED: Final = f"{order_rows.COLUMNS}, asks, next_ask_at, ask_note"
-_READ: Final = f"SELECT {_LEASED}, rowid FROM orders WHERE rowid IN ({_PICK}) ORDER BY created_at"  # noqa: S608 - our own words
+_READ: Final = f"SELECT {_LEASED}, rowid FROM orders WHERE rowid IN ({{pick}}) ORDER BY created_at"  # noqa: S608 - our own words
 _READ_ONE: Final = f"""
     SELECT {_LEASED}, rowid FROM orders
     WHERE reference = ? AND supplier = ? AND (ask_claim IS NULL OR next_ask_at <= ?)"""  # noqa: S608 - our own words
@@ -74,6 +75,9 @@ _ENDINGS: Final = """
         coalesce(max(CASE WHEN learned_by = 'poll' THEN late_at - ended_at END), 0)
     FROM orders INDEXED BY orders_ended WHERE ended_at >= ? GROUP BY supplier ORDER BY supplier"""
 
+_BEAT: Final = "INSERT INTO alive (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
+_LAST_BEAT: Final = "SELECT at FROM alive WHERE id = 1"
+
 _ALL: Final = -1
 """SQLite's word for no limit."""
 
@@ -84,13 +88,16 @@ class SqliteLeases:
 
     connection: Connection
 
-    def claim_stale_orders(self, supplier: str, *, older_than: int, now: int, until: int, limit: int) -> list[Leased]:
+    def claim_stale_orders(
+        self, supplier: str, *, older_than: int | None, now: int, until: int, limit: int
+    ) -> list[Leased]:
         names = {"supplier": supplier, "older_than": older_than, "now": now, "limit": limit}
+        pick = _PICK_WANTED if older_than is None else _PICK
         with self.connection.reading() as raw:  # a run that finds nothing must not take the lock that intake needs
-            if raw.execute(_IS_ANY, names | {"limit": 1}).fetchone() is None:
+            if raw.execute(pick, names | {"limit": 1}).fetchone() is None:
                 return []
         with self.connection.writing() as raw:
-            return _lease(raw, raw.execute(_READ, names).fetchall(), until)
+            return _lease(raw, raw.execute(_READ.format(pick=pick), names).fetchall(), until)
 
     def claim_order(self, supplier: str, reference: str, *, now: int, until: int) -> Leased | None:
         with self.connection.writing() as raw:
@@ -133,6 +140,14 @@ class SqliteLeases:
             add(raw, NewAction(supplier, "", ActionKind.ALERT, cause, detail=detail), now=now)
             return True
 
+    def beat(self, *, now: int) -> None:
+        self.connection.write(_BEAT, (now,))
+
+    def last_beat(self) -> int | None:
+        with self.connection.reading() as raw:
+            row = raw.execute(_LAST_BEAT).fetchone()
+        return None if row is None else int(row[0])
+
     def endings(self, *, since: int) -> list[Endings]:
         with self.connection.reading() as raw:
             rows = raw.execute(_ENDINGS, (since,)).fetchall()
@@ -170,9 +185,8 @@ def _tell(raw: "sqlite3.Connection", concern: Concern, key: tuple[str, str], now
             return False
     elif raw.execute(_IS_OPEN, key).fetchone() is None:
         return False
-    before = raw.total_changes
-    add(raw, NewAction(key[1], key[0], ActionKind.ALERT, concern.cause, detail=concern.detail), now=now)
-    return raw.total_changes > before or concern.hold
+    alert = NewAction(key[1], key[0], ActionKind.ALERT, concern.cause, detail=concern.detail)
+    return add(raw, alert, now=now) or concern.hold
 
 
 def _standing(row: Any) -> Standing:  # noqa: ANN401 - a row of `_STANDING`

@@ -34,6 +34,7 @@ POLLS: Final = (
         supplier TEXT PRIMARY KEY, asked_at INTEGER, answered_at INTEGER, failing_since INTEGER, not_before INTEGER,
         reason TEXT, missed_told INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE alive (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT",
 )
 
 

@@ -86,8 +86,12 @@ class Endings:
 class Leases(Protocol):
     """Pending and partial orders, each lent to one asker at a time."""
 
-    def claim_stale_orders(self, supplier: str, *, older_than: int, now: int, until: int, limit: int) -> list[Leased]:
+    def claim_stale_orders(
+        self, supplier: str, *, older_than: int | None, now: int, until: int, limit: int
+    ) -> list[Leased]:
         """Lease up to `limit` orders until `until`: due ones known since `older_than`, and whatever is to be asked now.
+
+        With None only the latter.
 
         Oldest first. What nobody settles comes back at `until`.
         """
@@ -115,6 +119,12 @@ class Leases(Protocol):
 
     def tell_of_missed(self, supplier: str, detail: str | None, *, now: int) -> bool:
         """Alert that too many webhooks are missed, once until it is called with None; True where just now."""
+
+    def beat(self, *, now: int) -> None:
+        """Write down that we are receiving."""
+
+    def last_beat(self) -> int | None:
+        """Return when we last were; None: never."""
 
     def endings(self, *, since: int) -> list[Endings]:
         """Count the final states reached since, per supplier."""
