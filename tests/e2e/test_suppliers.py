@@ -1,11 +1,11 @@
 """Each supplier's preset, as it is printed for the settings file, takes the supplier's sample to its end."""
 
 import http.client
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -40,13 +40,13 @@ _REAL_API: Final = re.compile(r'^(base_url|token_url) = "https://.*"$', re.MULTI
 class Shop:
     """What all samples were sent to, and how each was answered."""
 
-    folder: Path
+    program: Program
     serving: Serving
     answers: dict[str, tuple[int, bytes]]
 
     @contextmanager
     def store(self) -> Iterator[SqliteStore]:
-        with closing(open_store(self.folder / "shop.db", AesGcmCipher([KEY]), create=True)) as store:
+        with closing(open_store(self.program.folder / "shop.db", AesGcmCipher([KEY]), create=True)) as store:
             yield store
 
 
@@ -60,7 +60,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     (folder / "webhookctl.toml").write_text(settings())
     program = Program(folder, environ())
     with program.serve() as serving:
-        found = Shop(folder, serving, {})
+        found = Shop(program, serving, {})
         with found.store() as store:
             register(store)
         for name, sample in SAMPLES.items():
@@ -159,6 +159,34 @@ def test_each_order_of_several_is_asked_for(shop: Shop) -> None:
     assert all(order.ask_at is not None for order in orders.values())
     assert event is not None
     assert [one.reference for one in event.orders] == ["R-bitrefill", "R-bitrefill-1"]
+
+
+def test_an_event_of_several_orders_is_shown_with_each(shop: Shop) -> None:
+    """`events show` lists them, and what came of each; so does the story of each order."""
+    (event,) = shop.program.json("events", "list", "--supplier", "bitrefill")
+    page = shop.program.ok("events", "show", str(event["id"]))
+    story = shop.program.json("orders", "show", "R-bitrefill-1")
+
+    assert "R-bitrefill\t66b2f0d1c4\torder.fulfilled\tdone" in page
+    assert "R-bitrefill-1\t66b2f0d1c5\torder.failed\tdone" in page
+    assert [one["id"] for one in story["events"]] == [event["id"]]
+
+
+def test_a_form_is_shown_with_its_code_masked(shop: Shop) -> None:
+    """The fields of VIP Reseller's form stand where its mapping finds them; nobody sees the code."""
+    (event,) = shop.program.json("events", "list", "--supplier", "vip-reseller")
+    page = shop.program.json("events", "show", str(event["id"]))
+
+    assert page["body"]["data"]["trxid"] == "VP260501X7"
+    assert "77QX" not in json.dumps(page)
+
+
+def test_no_code_of_a_sample_is_in_the_log(shop: Shop) -> None:
+    """Whatever field a supplier puts it into."""
+    codes = [code for sample in SAMPLES.values() for code in sample.codes]
+
+    assert len(codes) >= 6
+    assert [code for code in codes if code in shop.serving.words] == []
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLES if suppliers.preset(name).get("head_ok")])

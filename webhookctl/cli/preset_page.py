@@ -16,7 +16,7 @@ _CERTAINTY: Final[Mapping[str, str]] = {
     "seen": "unconfirmed: seen in others' integrations only",
     "unconfirmed": "unconfirmed: remembered, or told in different ways",
 }
-_FIELDS: Final = ("reference", "order_id", "event_type", "status", "items", "code", "pin", "balance")
+_FIELDS: Final = ("each", "reference", "order_id", "event_type", "status", "items", "code", "pin", "balance")
 COLUMNS: Final = ("preset", "signature", "order", "says", "codes", "asked", "certainty")
 """Of the table of all presets."""
 

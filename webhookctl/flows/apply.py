@@ -66,7 +66,7 @@ class Apply:
         reading = read(event, POLLED if event.via is Via.POLL else supplier.mapping)
         said = reading.said
         if supplier.policy.confirm is ConfirmRule.POLL and event.via is not Via.POLL:
-            said = tuple(replace(one, hint=True) if isinstance(one, Event) else one for one in said)
+            said = tuple(map(_hinted, said))
         return _Reading(event.id, claimed.claim, reading.key, said)
 
     def _write(self, readings: Sequence["_Reading"], now: int) -> list[tuple[Application, Applied]]:
@@ -125,6 +125,15 @@ class Apply:
         move = advance(order, found, self.suppliers[found.supplier].policy, known_at=elsewhere, now=now)
         known.remember(move)
         return _Taken(found, EventState.DONE, "; ".join(filter(None, (move.note, found.note))) or None, move)
+
+
+def _hinted(said: Event | Unmapped) -> Event | Unmapped:
+    """Make a hint of what is said: of an order in a status never seen, too, as the supplier is asked anyway."""
+    if isinstance(said, Event):
+        return replace(said, hint=True)
+    if said.state is not EventState.DONE or not (said.reference or said.order_id):
+        return said
+    return Event(said.supplier, EventType.CREATED, said.reference, said.order_id, hint=True, note=said.reason)
 
 
 @dataclass(slots=True)
