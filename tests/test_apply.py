@@ -12,7 +12,7 @@ from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.events import EventState
 from webhookctl.core.mapping import Mapping
-from webhookctl.core.orders import ActionKind, OrderStatus, Policy
+from webhookctl.core.orders import ActionKind, ConfirmRule, OrderStatus, Policy
 from webhookctl.core.ports.events import EventQuery
 from webhookctl.core.ports.orders import OrderQuery
 from webhookctl.core.ports.outbox import ActionQuery
@@ -208,6 +208,22 @@ def test_an_id_that_two_orders_have_moves_neither(path: Path) -> None:
     store.close()
 
 
+def test_a_hint_in_a_status_never_seen_has_the_order_asked_for(path: Path) -> None:
+    """Whatever a hint says, it moves nothing: the word is shown, and the supplier's API tells what it means."""
+    store = store_at(path, KEY)
+    arrive_raw(store, {"orders": [{"ref": "R1", "id": "S1", "status": "open"}]})
+    apply_many(store).run(now=NOW)
+    arrive_raw(store, {"orders": [{"id": "S1", "status": "odd"}]})
+    hinting = Policy(can_ask=True, confirm=ConfirmRule.POLL)
+
+    (outcome,) = Apply(store.events, store.orders, {"acme": Supplier(MANY, hinting)}).run(now=NOW + 1)
+
+    (order,) = store.orders.get([("acme", "R1")]).values()
+    assert (outcome.state, order.status, order.ask_at) == ("done", OrderStatus.PENDING, NOW + 1)
+    assert "the status 'odd' at /status is not known" in (outcome.reason or "")
+    store.close()
+
+
 class _Sealed:
     """The orders, read with the new key alone."""
 
@@ -216,3 +232,4 @@ class _Sealed:
         self.get, self.suppliers_of = self._orders.get, self._orders.suppliers_of
         self.references_of = self._orders.references_of
         self.find, self.story, self.record_reveal = self._orders.find, self._orders.story, self._orders.record_reveal
+        self.write = self._orders.write

@@ -15,7 +15,7 @@ _CERTAINTY: Final[Mapping[str, str]] = {
     "seen": "unconfirmed: seen in others' integrations only",
     "unconfirmed": "unconfirmed: remembered, or told in different ways",
 }
-_FIELDS: Final = ("reference", "order_id", "event_type", "status", "items", "code", "pin", "balance")
+_FIELDS: Final = ("each", "reference", "order_id", "event_type", "status", "items", "code", "pin", "balance")
 COLUMNS: Final = ("preset", "signature", "order", "says", "codes", "asked", "certainty")
 """Of the table of all presets."""
 
@@ -82,10 +82,13 @@ def _settings(name: str, preset: Mapping[str, Any]) -> dict[str, Any]:
         {"path_secret": f"env:{variable}_PATH"} if preset["kind"] == "none" else {"secrets": [f"env:{variable}_SECRET"]}
     )
     own = {key: value for key, value in preset.items() if key not in _ONLY_IN_PRESETS}
-    needed = params_needed({key: value for key, value in preset.items() if key in Scheme.KEYS})
+    scheme = {key: value for key, value in preset.items() if key in Scheme.KEYS}
+    needed = params_needed(scheme)
+    signs_url = Scheme.parse(with_params(scheme)).signs_url
+    url = {"url": f"https://CHANGE-ME.example/webhooks/{name}"} if signs_url else {}
     params = {"params": dict.fromkeys(needed, "CHANGE-ME") | preset.get("params", {})} if needed else {}
     api = {"api": _with_secrets(preset["api"], variable)} if "api" in preset else {}
-    return {**secret, **own, **params, **api}
+    return {**secret, **url, **own, **params, **api}
 
 
 def _with_secrets(api: Mapping[str, Any], variable: str) -> dict[str, Any]:

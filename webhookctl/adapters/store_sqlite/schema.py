@@ -4,6 +4,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.adapters.store_sqlite.poll_schema import m006_polls
 from webhookctl.core.errors import StoreError, StoreVersionError
 from webhookctl.core.ports.cipher import Cipher
 
@@ -148,11 +149,31 @@ def _m003_rejected(db: "Database") -> None:
         db.execute(statement)
 
 
+# What people did, in their own words; `reference` is empty where it was done to an action of the supplier itself.
+_INTERVENTIONS: Final = (
+    "ALTER TABLE orders ADD COLUMN released TEXT",
+    """
+    CREATE TABLE interventions (
+        id INTEGER PRIMARY KEY, supplier TEXT NOT NULL, reference TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
+        what TEXT NOT NULL, reason TEXT NOT NULL, action_id TEXT
+    ) STRICT""",
+    "CREATE INDEX interventions_of_order ON interventions (reference, supplier)",
+    "CREATE INDEX interventions_of_action ON interventions (action_id) WHERE action_id IS NOT NULL",
+)
+
+
+def _m004_orders(db: "Database") -> None:
+    for statement in _INTERVENTIONS:
+        db.execute(statement)
+
+
 # A released migration is never changed: a later version adds one.
 _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m001_first", _m001_first),
     ("m002_event_orders", _m002_event_orders),
     ("m003_rejected", _m003_rejected),
+    ("m004_orders", _m004_orders),
+    ("m006_polls", m006_polls),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 

@@ -99,6 +99,16 @@ def read_answer(supplier: str, body: bytes, mapping: Mapping) -> tuple[Event | U
         return (Unmapped(supplier, EventState.DEAD, str(error)),)
 
 
+def read_items(supplier: str, body: bytes, mapping: Mapping) -> tuple[Item, ...] | Unmapped:
+    """Map an answer that holds the items of an order and nothing else; whatever the bytes are, this returns."""
+    try:
+        whole = _source((), body, mapping)
+        reader = _Reader(whole, whole, mapping, supplier, Via.POLL, asked=True)
+        return tuple(reader._items(EventType.FULFILLED))  # noqa: SLF001 - of this module
+    except UnreadableError as error:
+        return Unmapped(supplier, EventState.DEAD, str(error))
+
+
 def codes_in(stored: StoredEvent, mapping: Mapping) -> set[str]:
     """Return every text in the body that stands where codes and pins do, to be masked; never raises."""
     found = set[str]()
