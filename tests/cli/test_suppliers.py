@@ -38,6 +38,7 @@ def test_a_preset_printed_into_the_settings_works(tmp_path: Path, name: str) -> 
     named = f'[suppliers.{name}]\npreset = "{name}"\n'
     named += f'path_secret = "env:{_variable(name)}_PATH"\n' if preset["kind"] == "none" else ""
     named += f'secrets = ["env:{_variable(name)}_SECRET"]\n' if preset["kind"] != "none" else ""
+    named += "".join(line for line in text.splitlines(keepends=True) if line.startswith("url = "))
     named += _table_of(text, f"suppliers.{name}.params")
     named += _table_of(text, f"suppliers.{name}.api.auth")
 
@@ -49,7 +50,7 @@ def test_a_preset_printed_into_the_settings_works(tmp_path: Path, name: str) -> 
     assert printed.policy == by_name.policy
     assert printed.asked == by_name.asked
     assert (printed.asked is not None) == ("api" in preset)
-    same = ("secrets", "path_secret", "head_ok", "ack_status", "ack_body", "allow_ips", "challenge")
+    same = ("secrets", "path_secret", "url", "head_ok", "ack_status", "ack_body", "allow_ips", "challenge")
     assert {key: getattr(printed, key) for key in same} == {key: getattr(by_name, key) for key in same}
 
 
