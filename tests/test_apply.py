@@ -224,6 +224,42 @@ def test_a_hint_in_a_status_never_seen_has_the_order_asked_for(path: Path) -> No
     store.close()
 
 
+@pytest.mark.parametrize(
+    ("changes", "state", "words"),
+    [
+        (
+            {"items": [{"sku": "a", "code": None}]},
+            "done",
+            "no code in item 1 of /data/items/*: looked at /code or /pin",
+        ),
+        ({"items": []}, "done", "no item: looked at /data/items/*"),
+        ({"items": None}, "done", "no item: looked at /data/items/*"),
+        ({"items": {"sku": "a"}}, "done", "no item: looked at /data/items/*"),
+        ({"status": "shipped"}, "done", "the status 'shipped' at /data/status is not known"),
+        ({"reference": None}, "dead", "no reference: looked at /data/reference; no order id: looked at /data/order_id"),
+        ({"reference": 2**70, "items": CODES}, "done", ""),
+        ({"reference": {"id": 1}}, "dead", "/data/reference holds an object, not a text"),
+    ],
+)
+def test_the_event_says_what_was_looked_for_and_where(
+    path: Path, changes: dict[str, object], state: str, words: str
+) -> None:
+    """What is missing stands at the event; the rest of it is handled where that is safe."""
+    store = store_at(path, KEY)
+    data = {"reference": "R1", "status": "fulfilled"} | changes
+    arrive_raw(store, {"event": "order.fulfilled", "data": data})
+
+    (outcome,) = apply(store).run(now=NOW)
+
+    (event,) = store.events.find(EventQuery())
+    orders = store.orders.find(OrderQuery())
+    assert (outcome.state, event.state) == (state, state)
+    assert words in (event.error or "")
+    assert [one.held is None for one in orders] == ([] if "status" in changes or state == "dead" else [not words])
+    assert [one.reference for one in orders if one.held is None] == ([str(2**70)] if not words else [])
+    store.close()
+
+
 class _Sealed:
     """The orders, read with the new key alone."""
 

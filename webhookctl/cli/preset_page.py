@@ -36,6 +36,7 @@ def page(name: str) -> dict[str, Any]:
         "asked": _asked(preset),
         "answer": _answer(preset),
         "head": "answered 200" if preset.get("head_ok") else None,
+        "challenge": preset.get("challenge"),
         "retries": preset.get("retries"),
         "map": preset["map"],
     }

@@ -198,7 +198,7 @@ def _said(
     whole: _Source, mapping: Mapping, supplier: str, via: Via, *, asked: bool = False
 ) -> Iterator[Event | Unmapped]:
     if _is_ping(whole, mapping):
-        yield Unmapped(supplier, EventState.IGNORED, "a trial delivery: it speaks of no order")
+        yield Unmapped(supplier, EventState.IGNORED, "a trial delivery, or news: it speaks of no order")
         return
     try:
         type_ = _type_word(whole, mapping)
