@@ -9,7 +9,20 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from webhookctl import __version__
-from webhookctl.cli import actions, events, orders, output, rejected, send, serve, setup, status, suppliers, work
+from webhookctl.cli import (
+    actions,
+    events,
+    orders,
+    output,
+    rejected,
+    secrets_report,
+    send,
+    serve,
+    setup,
+    status,
+    suppliers,
+    work,
+)
 from webhookctl.core.errors import ExitCode, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
@@ -64,6 +77,7 @@ orders.register(app)
 actions.register(app)
 rejected.register(app)
 suppliers.register(app)
+secrets_report.register(suppliers.app)
 
 
 def main() -> None:
