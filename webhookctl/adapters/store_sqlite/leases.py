@@ -34,7 +34,7 @@ _DUE: Final = f"""
         WHERE supplier = :supplier AND next_ask_at <= :now AND status IN ('pending', 'partial')
             AND given_up_at IS NULL
         ORDER BY next_ask_at LIMIT :limit)
-    UNION SELECT * FROM ({_WANTED})"""
+    UNION SELECT * FROM ({_WANTED})"""  # noqa: S608 - our own words
 _PICK: Final = f"SELECT row FROM ({_DUE}) ORDER BY created_at LIMIT :limit"  # noqa: S608 - our own words
 _PICK_WANTED: Final = f"SELECT row FROM ({_WANTED})"  # noqa: S608 - our own words
 _COUNT: Final = f"SELECT count(*) FROM ({_DUE})"  # noqa: S608 - our own words
