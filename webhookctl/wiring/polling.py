@@ -203,7 +203,7 @@ async def _poll(settings: Settings, wanted: Wanted, opened: SqliteStore, progres
         for one in polls:
             one.only = None if wanted.reference is None else (wanted.reference,)
         with loops.stopped_by_signals(until):
-            result.interrupted = await _until_stopped(polls, record, until)
+            result.interrupted = await run_until(polls, record, until)
     result.asked = sum(one.asked for one in polls)
     for outcome in look_at_missed(opened.leases, askings, now=now_ms()):
         record(outcome)
@@ -211,7 +211,7 @@ async def _poll(settings: Settings, wanted: Wanted, opened: SqliteStore, progres
     return result
 
 
-async def _until_stopped(polls: Sequence[Poll], record: Callable[[Asked], None], until: asyncio.Event) -> bool:
+async def run_until(polls: Sequence[Poll], record: Callable[[Asked], None], until: asyncio.Event) -> bool:
     """Run `polls`; a signal lets what is on its way come to its end, or gives it back. True: there was one."""
     running = asyncio.create_task(run_polls(polls, record))
     stopped = asyncio.create_task(until.wait())
