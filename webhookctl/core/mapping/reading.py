@@ -103,7 +103,7 @@ def read_items(supplier: str, body: bytes, mapping: Mapping) -> tuple[Item, ...]
     try:
         whole = _source((), body, mapping)
         reader = _Reader(whole, whole, mapping, supplier, Via.POLL, asked=True)
-        return tuple(reader._items(EventType.FULFILLED))  # noqa: SLF001 - of this module
+        return tuple(reader.items(EventType.FULFILLED))
     except UnreadableError as error:
         return Unmapped(supplier, EventState.DEAD, str(error))
 
@@ -277,7 +277,7 @@ class _Reader:
         order_id = self.part.name(self.mapping.order_id, "order id")
         if reference is None and order_id is None and not self.asked:
             raise UnreadableError(self._no_order())
-        items = tuple(self._items(type_))
+        items = tuple(self.items(type_))
         return Event(
             supplier=self.supplier,
             type=type_,
@@ -311,7 +311,7 @@ class _Reader:
             raise UnreadableError(f"the event says {named}, the status {status}: they contradict each other")
         return named
 
-    def _items(self, type_: EventType) -> Iterator[Item]:
+    def items(self, type_: EventType) -> Iterator[Item]:
         mapping = self.mapping
         for place in mapping.items:
             for element in each(self.part.body, place.tokens):
