@@ -194,6 +194,26 @@ def test_an_order_that_is_known_by_the_suppliers_id_alone(path: Path) -> None:
     store.close()
 
 
+def test_an_event_waits_for_its_order(path: Path) -> None:
+    """The order's id is learned after the event came, alone or among others: then the event is applied by itself."""
+    store = store_at(path, KEY)
+    arrive_raw(store, {"orders": [{"id": "S1", "status": "bad"}]})
+    arrive_raw(store, {"orders": [{"id": "S2", "status": "bad"}, {"id": "S3", "status": "bad"}]})
+    early = [one.state for one in apply_many(store).run(now=NOW)]
+    known = [{"ref": f"R{number}", "id": f"S{number}", "status": "open"} for number in (1, 2)]
+    arrive_raw(store, {"orders": known})
+
+    apply_many(store).run(now=NOW)
+    late = apply_many(store).run(now=NOW)
+
+    orders = store.orders.get([("acme", "R1"), ("acme", "R2")])
+    assert early == ["dead", "dead"]
+    assert [(one.state, one.status) for one in late] == [("done", OrderStatus.FAILED), ("dead", OrderStatus.FAILED)]
+    assert {order.status for order in orders.values()} == {OrderStatus.FAILED}
+    assert apply_many(store).run(now=NOW) == []
+    store.close()
+
+
 def test_an_id_that_two_orders_have_moves_neither(path: Path) -> None:
     """Whose it is can't be known: the event is dead and names both."""
     store = store_at(path, KEY)

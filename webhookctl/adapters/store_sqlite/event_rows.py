@@ -1,16 +1,31 @@
-"""Rows of the event log, read back."""
+"""Rows of the event log, read back, and queued again."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from webhookctl.adapters.store_sqlite.sealing import Opened
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import EventState, Spoken, StoredEvent
 
+if TYPE_CHECKING:
+    import sqlite3
+
 COLUMNS: Final = (
     "id, supplier, received_at, via, delivery_id, matched, state, type, reference, order_id, occurred_at, attempts, "
     "error, duplicate_of"
 )
+_QUEUE_AGAIN: Final = """
+    UPDATE events SET state = 'queued', attempts = 0, claim = NULL, claimed_until = NULL, error = NULL
+    WHERE state = 'dead' AND """
+_OF_ONE_ORDER: Final = f"{_QUEUE_AGAIN} order_id = ? AND supplier = ? AND reference IS NULL"
+_OF_SEVERAL: Final = f"""{_QUEUE_AGAIN} id IN (
+        SELECT event_id FROM event_orders WHERE order_id = ? AND supplier = ? AND reference IS NULL)"""
+
+
+def queue_waiting(raw: "sqlite3.Connection", supplier: str, order_id: str) -> None:
+    """Queue the events again that nobody could apply while the order of this id was not known."""
+    for statement in (_OF_ONE_ORDER, _OF_SEVERAL):
+        raw.execute(statement, (order_id, supplier))
 
 
 def spoken(row: Any) -> Spoken:  # noqa: ANN401 - a row of state, type, reference, order_id, reason
