@@ -35,6 +35,7 @@ def page(name: str) -> dict[str, Any]:
         "asked": _asked(preset),
         "answer": _answer(preset),
         "head": "answered 200" if preset.get("head_ok") else None,
+        "challenge": preset.get("challenge"),
         "retries": preset.get("retries"),
         "map": preset["map"],
     }
@@ -82,11 +83,9 @@ def _settings(name: str, preset: Mapping[str, Any]) -> dict[str, Any]:
         {"path_secret": f"env:{variable}_PATH"} if preset["kind"] == "none" else {"secrets": [f"env:{variable}_SECRET"]}
     )
     own = {key: value for key, value in preset.items() if key not in _ONLY_IN_PRESETS}
-    scheme = {key: value for key, value in preset.items() if key in Scheme.KEYS}
-    needed = params_needed(scheme)
-    signs_url = Scheme.parse(with_params(scheme)).signs_url
-    url = {"url": f"https://CHANGE-ME.example/webhooks/{name}"} if signs_url else {}
+    needed = params_needed({key: value for key, value in preset.items() if key in Scheme.KEYS})
     params = {"params": dict.fromkeys(needed, "CHANGE-ME") | preset.get("params", {})} if needed else {}
+    url = {"url": f"https://shop.example/webhooks/{name}"} if "{url}" in str(preset.get("signed")) else {}
     api = {"api": _with_secrets(preset["api"], variable)} if "api" in preset else {}
     return {**secret, **url, **own, **params, **api}
 
