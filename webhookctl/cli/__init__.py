@@ -14,6 +14,7 @@ from webhookctl.cli import (
     events,
     orders,
     output,
+    poll,
     rejected,
     secrets_report,
     send,
@@ -71,6 +72,7 @@ setup.register(app)
 serve.register(app)
 work.register(app)
 send.register(app)
+poll.register(app)
 status.register(app)
 events.register(app)
 orders.register(app)

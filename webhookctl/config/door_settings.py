@@ -81,6 +81,8 @@ class DoorSettings(Table):
     ack_body: Annotated[str, by(_ack_body)] = ""
     challenge: Annotated[Challenge | OnGet, by(_challenge)] | None = None
     """How it asks whether the address is ours."""
+    url: Annotated[str, by(units.web_address)] = ""
+    """The address that it posts to, as it was entered there: some sign it."""
     confirm: ConfirmRule | None = None
     """Whether an order is asked for before it moves; None: where the status is not signed."""
 
@@ -165,6 +167,12 @@ CONTRADICTIONS: Final[tuple[_Contradiction, ...]] = (
         "challenge",
         lambda door, scheme, _: _is_unproven(scheme) and isinstance(door.challenge, Challenge),
         "can't be answered: it is to be signed, and this supplier signs nothing",
+    ),
+    _Contradiction(
+        "url",
+        lambda door, scheme, _: scheme.signs_url and not door.url,
+        "is missing: this supplier signs the address that it posts to, so write it as it was entered there, such as "
+        'url = "https://shop.example/webhooks/acme"',
     ),
     _Contradiction(
         "ack_body",

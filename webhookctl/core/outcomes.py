@@ -198,6 +198,15 @@ class NotAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """We receive again, and ask at once about what was missed meanwhile."""
+
+    down_s: int | None
+    """None: for the first time."""
+    stale_orders: int
+
+
+@dataclass(frozen=True, slots=True)
 class MissedWebhooks:
     """Too many of a supplier's webhooks never came: a person was told, just now."""
 
@@ -233,7 +242,7 @@ class SettingsKept:
 
 Received: TypeAlias = Stored | Duplicate | Rejected | Challenged | TooLarge | NotStored
 """What becomes of one request."""
-Asked: TypeAlias = Found | StillOpen | PersonTold | NotAnswered | PutOff | NotAsked | MissedWebhooks
+Asked: TypeAlias = Found | StillOpen | PersonTold | NotAnswered | PutOff | NotAsked | MissedWebhooks | Resumed
 """What becomes of asking suppliers."""
 Outcome: TypeAlias = (
     Received
