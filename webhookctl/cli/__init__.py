@@ -10,7 +10,7 @@ import typer
 
 from webhookctl import __version__
 from webhookctl.cli import actions, events, orders, output, rejected, send, serve, setup, status, work
-from webhookctl.core.errors import ExitCode, WebhookctlError
+from webhookctl.core.errors import ExitCode, StoreBrokenError, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
 """EX_SOFTWARE of sysexits.h: none of the exit codes that an operator can do something about."""
@@ -69,6 +69,10 @@ def main() -> None:
     """Run the command line; every error an operator can see ends here as a sentence and an exit code."""
     try:
         app()
+    except StoreBrokenError as error:
+        # Python closes the store at its own end, and SQLite syncs once more in closing, as if the disk had not failed.
+        output.say(str(error))
+        os._exit(error.exit_code)
     except WebhookctlError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
