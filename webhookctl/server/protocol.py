@@ -171,8 +171,6 @@ class Protocol(HttpToolsProtocol):
             if name in self._once:
                 self._stop(HTTPStatus.BAD_REQUEST, f"the header {name.decode()} stands twice")
             self._once[name] = value.strip().lower()
-        if len(self.headers) >= self._limits.headers:
-            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many headers")
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -330,6 +328,8 @@ class Protocol(HttpToolsProtocol):
                 self._stop(HTTPStatus.EXPECTATION_FAILED, "something unknown is expected")
             self.expect_100_continue = version == "1.1"
         self._is_new = version == "1.1"
+        if len(self.headers) > self._limits.headers:
+            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many headers")
         if self._wire + self._segment > self._limits.head_bytes < self._head_size():
             self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large")
         if not self.url.startswith(b"/") or b"#" in self.url:
