@@ -174,6 +174,7 @@ class Protocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        self._check_size()
         self._check_head()
         if not self._take:
             super().on_headers_complete()
@@ -328,12 +329,15 @@ class Protocol(HttpToolsProtocol):
                 self._stop(HTTPStatus.EXPECTATION_FAILED, "something unknown is expected")
             self.expect_100_continue = version == "1.1"
         self._is_new = version == "1.1"
+        if not self.url.startswith(b"/") or b"#" in self.url:
+            self._stop(HTTPStatus.NOT_FOUND, "the target is no path")
+
+    def _check_size(self) -> None:
+        """Stop at more of a head than we take."""
         if len(self.headers) > self._limits.headers:
             self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many headers")
         if self._wire + self._segment > self._limits.head_bytes < self._head_size():
             self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large")
-        if not self.url.startswith(b"/") or b"#" in self.url:
-            self._stop(HTTPStatus.NOT_FOUND, "the target is no path")
 
     def _cut(self) -> None:
         """Abort, and have the system forget what it still has to send to somebody who doesn't read."""
