@@ -1,6 +1,7 @@
 """The README's tables say what the program does."""
 
 import re
+from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def cells(line: str) -> list[str]:
 
 def told(cell: Cell) -> str:
     return "; ".join(filter(None, (cell.to or "\N{EN DASH}", ", ".join(cell.duties))))
+
+
+def test_the_commands_of_tests_are_there() -> None:
+    """Each `python -m tests.…` of the README is a module that can be run."""
+    named = set(re.findall(r"python -m (tests\.[a-z.]+)", README.read_text("utf-8")))
+
+    assert {"tests.benchmarks.ingest", "tests.chaos.kill"} <= named
+    assert [name for name in named if find_spec(name) is None] == []
 
 
 def test_the_first_two_blocks_are_one_command_each() -> None:

@@ -18,7 +18,8 @@ _HANDLED_OF: Final = 1_000
 """One in so many still waits; the others count as applied, and stand in all the indexes that `apply` fills."""
 _APPLIED: Final = """
     UPDATE events SET state = 'done', type = 'order.fulfilled', reference = 'R' || id, order_id = 'S' || id
-    WHERE id % ?"""
+    WHERE id % ? AND id BETWEEN ? AND ?"""
+_AT_ONCE: Final = 20_000
 
 
 def fill(path: Path, rows: int) -> None:
@@ -27,8 +28,9 @@ def fill(path: Path, rows: int) -> None:
     with closing(open_store(path, AesGcmCipher([KEY]), create=True)) as store:
         while batch := [_delivery(number) for number in islice(numbers, _BATCH)]:
             store.intake.accept(batch)
-        with store.connection.writing() as raw:
-            raw.execute(_APPLIED, (_HANDLED_OF,))
+        for first in range(1, rows + 1, _AT_ONCE):
+            with store.connection.writing() as raw:
+                raw.execute(_APPLIED, (_HANDLED_OF, first, first + _AT_ONCE - 1))
 
 
 def _delivery(number: int) -> Verified:

@@ -59,6 +59,15 @@ MUTANTS = (
         (f"{_STORE}/connection.py", "== _IOERR and not self._is_out", "== _FULL and not self._is_out"),
     ),
     _mutant(
+        "a failed disk is synced once more in closing",
+        "tests/chaos/test_faults.py::test_a_disk_that_fails",
+        (
+            f"{_STORE}/connection.py",
+            "if self._broken is None:\n                self._raw",
+            "if True:\n                self._raw",
+        ),
+    ),
+    _mutant(
         "deferred BEGIN",
         "tests/store/test_sqlite_faults.py::test_four_stores_on_one_file_lose_nothing_and_do_nothing_twice",
         (f"{_STORE}/connection.py", '"BEGIN IMMEDIATE"', '"BEGIN"'),
@@ -117,6 +126,11 @@ MUTANTS = (
         (f"{_SIGNATURES}/keys.py", "if not secret.value.strip():", "if False:"),
         (f"{_SIGNATURES}/keys.py", "if not value:", "if False:"),
         (f"{_SIGNATURES}/keys.py", "if len(value) < SHORTEST and", "if 0 < len(value) < SHORTEST and"),
+    ),
+    _mutant(
+        "no deadline for a client's head",
+        "tests/server/test_abuse.py::test_whoever_vanished_is_not_waited_for",
+        ("webhookctl/server/protocol.py", "elif age >= limits.head_s:", "elif False:"),
     ),
     _mutant(
         "no deadline for calls",

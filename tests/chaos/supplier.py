@@ -4,6 +4,7 @@ import hmac
 import http.client
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -56,6 +57,8 @@ class Supplier:
     waiting: deque[bytes] = field(default_factory=deque)
     """What has not been acknowledged yet, oldest first."""
     statuses: list[int] = field(default_factory=list)
+    slowest_s: float = 0.0
+    """Of all that was answered."""
 
     def post(self, body: bytes, signature: str | None = None) -> int:
         """Post over a connection of its own, well signed unless told how; return the status, `GONE` or `TORN`."""
@@ -83,7 +86,9 @@ class Supplier:
                     self.waiting.appendleft(body)
 
     def _posted(self, connection: http.client.HTTPConnection, body: bytes, signature: str | None = None) -> int:
+        began = time.monotonic()
         status = _asked(connection, body, signature or signature_of(body))
+        self.slowest_s = max(self.slowest_s, time.monotonic() - began)
         if status == http.client.OK:
             self.ledger.enter(body)
         self.statuses.append(status)

@@ -53,6 +53,7 @@ def served(  # noqa: PLR0913 - each test sets one or two
     grace_s: int = 2,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     acme: SupplierDoor | None = None,
+    now: Callable[[], int] = lambda: 1_000,
     **receiver: Any,  # noqa: ANN401 - handed through to the receiver
 ) -> Iterator[Served]:
     """Serve the supplier `acme`; stopped at the end, having let open requests end."""
@@ -70,9 +71,7 @@ def served(  # noqa: PLR0913 - each test sets one or two
             ready.set()
 
         batcher = Batcher(accept, max_batch=max_batch, timeout_s=commit_timeout)
-        app = Receiver(
-            {"acme": acme or door()}, batcher.submit, lambda: 1_000, record=serving.outcomes.append, **receiver
-        )
+        app = Receiver({"acme": acme or door()}, batcher.submit, now, record=serving.outcomes.append, **receiver)
         try:
             await serve(
                 app,

@@ -24,7 +24,7 @@ from webhookctl.cli import (
     suppliers,
     work,
 )
-from webhookctl.core.errors import ExitCode, WebhookctlError
+from webhookctl.core.errors import ExitCode, StoreBrokenError, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
 """EX_SOFTWARE of sysexits.h: none of the exit codes that an operator can do something about."""
@@ -86,6 +86,10 @@ def main() -> None:
     """Run the command line; every error an operator can see ends here as a sentence and an exit code."""
     try:
         app()
+    except StoreBrokenError as error:
+        # Python closes the store at its own end, and SQLite syncs once more in closing, as if the disk had not failed.
+        output.say(str(error))
+        os._exit(error.exit_code)
     except WebhookctlError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:

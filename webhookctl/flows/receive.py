@@ -12,8 +12,9 @@ from webhookctl.core.deliveries import Verified
 from webhookctl.core.outcomes import Duplicate, Stored
 from webhookctl.core.ports.intake import Intake
 
-REMEMBERED: Final = 100_000
-"""Enough to answer a supplier's storm of retries from memory; `apply` finds whatever else came twice."""
+REMEMBERED: Final = 50_000
+"""At least; at most twice as many, in 10 MB. Enough to answer a supplier's storm of retries from memory: `apply` finds
+whatever else came twice."""
 
 
 @dataclass(slots=True)

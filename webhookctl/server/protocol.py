@@ -171,11 +171,10 @@ class Protocol(HttpToolsProtocol):
             if name in self._once:
                 self._stop(HTTPStatus.BAD_REQUEST, f"the header {name.decode()} stands twice")
             self._once[name] = value.strip().lower()
-        if len(self.headers) >= self._limits.headers:
-            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many headers")
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        self._check_size()
         self._check_head()
         if not self._take:
             super().on_headers_complete()
@@ -330,10 +329,15 @@ class Protocol(HttpToolsProtocol):
                 self._stop(HTTPStatus.EXPECTATION_FAILED, "something unknown is expected")
             self.expect_100_continue = version == "1.1"
         self._is_new = version == "1.1"
-        if self._wire + self._segment > self._limits.head_bytes < self._head_size():
-            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large")
         if not self.url.startswith(b"/") or b"#" in self.url:
             self._stop(HTTPStatus.NOT_FOUND, "the target is no path")
+
+    def _check_size(self) -> None:
+        """Stop at more of a head than we take."""
+        if len(self.headers) > self._limits.headers:
+            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many headers")
+        if self._wire + self._segment > self._limits.head_bytes < self._head_size():
+            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large")
 
     def _cut(self) -> None:
         """Abort, and have the system forget what it still has to send to somebody who doesn't read."""

@@ -4,14 +4,12 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from webhookctl import config, suppliers
 from webhookctl.adapters import telemetry
 from webhookctl.adapters.action_command import CommandAction
-from webhookctl.adapters.action_http import HttpAction
 from webhookctl.adapters.action_log import LogAction
-from webhookctl.adapters.outbound import Outbound
 from webhookctl.config import HandlerSettings, Settings
 from webhookctl.config.door_settings import OnGet, path_secret
 from webhookctl.core.challenges import Challenge
@@ -25,6 +23,9 @@ from webhookctl.flows.apply import Supplier
 from webhookctl.server import answers
 from webhookctl.server.receiver import SupplierDoor
 from webhookctl.wiring import now_ms
+
+if TYPE_CHECKING:
+    from webhookctl.adapters.outbound import Outbound
 
 _SHOPS_SCHEME: Final = "standard-webhooks"
 
@@ -44,10 +45,10 @@ class InForce:
         return {name: Supplier(one.mapping, one.policy) for name, one in self.settings.suppliers.items()}
 
     @classmethod
-    def of(cls, settings: Settings, outbound: Outbound, *, receives: bool, works: bool) -> "InForce":
-        """Read the secrets; raises `SettingsError` where one of them can't be used."""
+    def of(cls, settings: Settings, outbound: "Outbound | None", *, receives: bool) -> "InForce":
+        """Read the secrets, those of handlers where there is a way `outbound`; raises `SettingsError`."""
         doors = {name: door(settings, name) for name in settings.suppliers} if receives else {}
-        handlers = _handlers(settings, outbound) if works else {}
+        handlers = _handlers(settings, outbound) if outbound else {}
         return cls(settings, doors, handlers)
 
 
@@ -79,7 +80,7 @@ class Rereading:
 
     held: InForce
     again: Callable[[], Settings]
-    outbound: Outbound
+    outbound: "Outbound | None"
     put_in_force: Callable[[InForce], None]
     """Called in the loop; must exchange everything at once."""
     record: Callable[[SettingsRead | SettingsKept], None]
@@ -114,7 +115,7 @@ class Rereading:
         check(settings)
         if settings.source != self.started_with.source:
             raise SettingsError(f"The settings are {settings.source} now, another file than before: restart for that.")
-        return InForce.of(settings, self.outbound, receives=bool(self.held.doors), works=bool(self.held.handlers))
+        return InForce.of(settings, self.outbound, receives=bool(self.held.doors))
 
 
 def check(settings: Settings) -> None:
@@ -182,13 +183,15 @@ def door(settings: Settings, name: str) -> SupplierDoor:
     )
 
 
-def _handlers(settings: Settings, outbound: Outbound) -> dict[ActionKind, Handler]:
+def _handlers(settings: Settings, outbound: "Outbound") -> dict[ActionKind, Handler]:
     return {kind: _handler(settings, kind, one, outbound) for kind, one in settings.actions.by_kind().items()}
 
 
-def _handler(settings: Settings, kind: ActionKind, one: HandlerSettings, outbound: Outbound) -> Handler:
+def _handler(settings: Settings, kind: ActionKind, one: HandlerSettings, outbound: "Outbound") -> Handler:
     timeout_s = one.timeout / 1000
     if one.http is not None and one.secret is not None:
+        from webhookctl.adapters.action_http import HttpAction  # noqa: PLC0415 - a dozen megabytes, for who works only
+
         scheme = Scheme.parse(suppliers.scheme_of(_SHOPS_SCHEME))
         try:
             (key,) = scheme.keys(settings.read([one.secret], os.environ))

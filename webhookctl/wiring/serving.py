@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from webhookctl.adapters import telemetry
 from webhookctl.adapters.free_space import FreeSpace
-from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.config import ServeSettings, Settings
 from webhookctl.core.errors import StoreBrokenError
@@ -33,6 +32,9 @@ from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
 from webhookctl.wiring.quarantining import Quarantining
 from webhookctl.wiring.serve_polling import ServePolling
 from webhookctl.worker import Line, Worker
+
+if TYPE_CHECKING:
+    from webhookctl.adapters.outbound import Outbound
 
 _DEFAULT_URL: Final = "http://127.0.0.1:8700"
 
@@ -77,13 +79,19 @@ def serve(
     """
     check(settings)
     tls = run.tls_context(*settings.serve.tls) if settings.serve.tls else None
-    outbound = Outbound()
-    in_force = InForce.of(settings, outbound, receives=True, works=worker)
+    outbound = _way_out() if worker else None
+    in_force = InForce.of(settings, outbound, receives=True)
     listen = settings.serve.listen
     with run.listen_on(listen.host, listen.port) as sock, store(settings, create=True) as opened:
         telemetry.configure_logging(verbose=verbose)
         machine = _Machine(in_force, outbound, opened)
         return run.run(_serve(machine, again, _Entrance(sock, tls, started), worker=worker))
+
+
+def _way_out() -> "Outbound":
+    from webhookctl.adapters.outbound import Outbound  # noqa: PLC0415 - a dozen megabytes, for who works only
+
+    return Outbound()
 
 
 def greeting(settings: Settings, url: str, program: str) -> list[str]:
@@ -174,7 +182,7 @@ async def _running(machine: "_Machine", again: Callable[[], Settings]) -> AsyncI
 class _Machine:
     """What works behind the receiver: one client for all calls, one line for alerts and one for the rest."""
 
-    def __init__(self, in_force: InForce, outbound: Outbound, opened: SqliteStore) -> None:
+    def __init__(self, in_force: InForce, outbound: "Outbound | None", opened: SqliteStore) -> None:
         self.in_force = in_force
         self.outbound = outbound
         self.until = asyncio.Event()
@@ -219,7 +227,8 @@ class _Machine:
         )
 
     async def aclose(self) -> None:
-        await self.outbound.aclose()
+        if self.outbound:
+            await self.outbound.aclose()
 
     def _act(self, handlers: Handlers) -> Act:
         chance = random.SystemRandom().random
@@ -253,9 +262,9 @@ def _apart(found: InForce) -> tuple[dict[ActionKind, Handler], dict[ActionKind, 
 def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbose: bool) -> str:
     """Work until a signal comes, or once what is due; return what was done."""
     telemetry.configure_logging(verbose=verbose)
-    outbound = Outbound()
+    outbound = _way_out()
     with store(settings, create=True) as opened:
-        in_force = InForce.of(settings, outbound, receives=False, works=True)
+        in_force = InForce.of(settings, outbound, receives=False)
         return run.run(_work(_Machine(in_force, outbound, opened), again, once=once))
 
 

@@ -10,7 +10,7 @@ from webhookctl.adapters.store_sqlite.intake import SqliteIntake
 from webhookctl.adapters.store_sqlite.leases import SqliteLeases
 from webhookctl.adapters.store_sqlite.orders import SqliteOrders
 from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
-from webhookctl.adapters.store_sqlite.place import prepare
+from webhookctl.adapters.store_sqlite.place import is_read_only, prepare
 from webhookctl.adapters.store_sqlite.quarantine import SqliteQuarantine
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate
@@ -46,8 +46,9 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
     wrote it, and `SealedError` where it was encrypted under a key that `cipher` has not.
     """
     place = Path(path)
-    notices = prepare(place, create=create)
-    connection = Connection(place, busy_ms=busy_ms)
+    only_read = not create and is_read_only(place)  # whoever only looks can still do so
+    notices = prepare(place, create=create, only_read=only_read)
+    connection = Connection(place, busy_ms=busy_ms, only_read=only_read)
     try:
         migrate(connection, create=create)
         key = dedup_key(connection, cipher)

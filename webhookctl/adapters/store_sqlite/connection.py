@@ -38,6 +38,10 @@ _WORDS: Final = {
 }
 
 
+_LEFT_OPEN: Final = list["sqlite3.Connection"]()
+"""What nobody refers to Python closes. Whoever ends for a `StoreBrokenError` must not wait for Python's own end."""
+
+
 class Journal(StrEnum):
     """How SQLite makes a commit atomic."""
 
@@ -67,9 +71,10 @@ def journal_for(version: tuple[int, int, int]) -> Journal:
 class Connection:
     """The one connection of a process: its threads take turns."""
 
-    def __init__(self, path: Path, *, busy_ms: int) -> None:
-        """Open the file, which must exist."""
+    def __init__(self, path: Path, *, busy_ms: int, only_read: bool = False) -> None:
+        """Open the file, which must exist; `only_read` where nobody can write to its file system."""
         self.path = path
+        self._only_read = only_read
         self._busy_ms = busy_ms
         self._lock = threading.Lock()
         self._broken: str | None = None
@@ -79,7 +84,7 @@ class Connection:
         self.journal = journal_for(version)
         with self._in_words():
             self._raw = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",
+                f"{path.absolute().as_uri()}?{self._mode()}",
                 uri=True,
                 timeout=busy_ms / 1000,
                 isolation_level=None,
@@ -91,6 +96,12 @@ class Connection:
         except BaseException:
             self.close()
             raise
+
+    def _mode(self) -> str:
+        if not self._only_read:
+            return "mode=rw"
+        # Without a -wal the file itself is all there is; SQLite must be told so, or it would want to make a -shm.
+        return "mode=ro" if self.path.with_name(f"{self.path.name}-wal").exists() else "mode=ro&immutable=1"
 
     def _patiently_set_up(self) -> None:
         """SQLite's own patience does not reach as far as changing the journal, which two may do at once."""
@@ -108,6 +119,8 @@ class Connection:
     def _set_up(self) -> None:
         raw = self._raw
         (tables,) = raw.execute("PRAGMA schema_version").fetchone()  # what is no SQLite file ends here, untouched
+        if self._only_read:
+            return
         if not tables:  # later it could not change anything, and yet would write at each start
             raw.execute("PRAGMA auto_vacuum = INCREMENTAL")
         raw.execute("PRAGMA foreign_keys = ON")
@@ -159,8 +172,12 @@ class Connection:
                 self._undo()
 
     def close(self) -> None:
+        """Close it; where the disk has failed it stays as it is: SQLite would sync once more in closing."""
         with self._lock:
-            self._raw.close()
+            if self._broken is None:
+                self._raw.close()
+            else:
+                _LEFT_OPEN.append(self._raw)
 
     def _check(self) -> None:
         if self._broken is not None:

@@ -13,9 +13,17 @@ _PRIVATE: Final = 0o600
 _OTHERS: Final = 0o077
 
 
-def prepare(path: Path, *, create: bool) -> tuple[str, ...]:
+def is_read_only(path: Path) -> bool:
+    """Say whether the file system is mounted so that nobody writes to it."""
+    try:
+        return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def prepare(path: Path, *, create: bool, only_read: bool = False) -> tuple[str, ...]:
     """Check the folder and the file, making the file where `create` says so; returns what the operator should know."""
-    _check_folder(path)
+    _check_folder(path, only_read=only_read)
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -31,7 +39,7 @@ def prepare(path: Path, *, create: bool) -> tuple[str, ...]:
     return _check_file(path, found)
 
 
-def _check_folder(path: Path) -> None:
+def _check_folder(path: Path, *, only_read: bool) -> None:
     folder = path.parent
     try:
         found = folder.stat()
@@ -41,7 +49,9 @@ def _check_folder(path: Path) -> None:
         ) from None
     if not stat.S_ISDIR(found.st_mode):
         raise StoreError(f"The store's folder {folder} is not a folder: mend [store] url.")
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+    if not only_read and is_read_only(path):
+        raise StoreError(f"The store's folder {folder} lies on a file system that is mounted read-only: remount it.")
+    if not os.access(folder, os.R_OK | os.X_OK | (0 if only_read else os.W_OK)):
         raise StoreError(f"The store's folder {folder} can't be written to by this user: mend its owner or its mode.")
     if who := who_else_writes(found):
         # Not even a sticky folder will do: SQLite would trust a journal that somebody else had laid beside the file.
