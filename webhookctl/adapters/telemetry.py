@@ -48,6 +48,12 @@ _LINES: Final[Mapping[type, _Line]] = {
     outcomes.Rejected: _Line(
         logging.WARNING, "rejected", ("supplier", "reason", "detail"), limited_by=("supplier", "reason")
     ),
+    outcomes.Challenged: _Line(
+        logging.INFO, "asked whether we are there, and answered", ("supplier",), limited_by=("supplier",)
+    ),
+    outcomes.Unkept: _Line(
+        logging.WARNING, "rejected and not kept in the quarantine", ("count", "reason"), limited_by=("reason",)
+    ),
     outcomes.TooLarge: _Line(logging.WARNING, "too large", ("supplier", "limit"), limited_by=("supplier",)),
     outcomes.Refused: _Line(logging.WARNING, "refused", ("status", "reason", "client"), limited_by=("reason",)),
     outcomes.NotStored: _Line(

@@ -31,6 +31,21 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenged:
+    """A supplier asked whether the address is ours, and was answered."""
+
+    supplier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """Deliveries were rejected and counted, but not kept: too many came at once, or the store could not take them."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TooLarge:
     """A delivery was longer than what we take: it was answered 413."""
 
@@ -151,8 +166,8 @@ class SettingsKept:
     reason: str
 
 
-Received: TypeAlias = Stored | Duplicate | Rejected | TooLarge | NotStored
+Received: TypeAlias = Stored | Duplicate | Rejected | Challenged | TooLarge | NotStored
 """What becomes of one request."""
 Outcome: TypeAlias = (
-    Received | Refused | EventApplied | ActionOutcome | Announced | Hindered | SettingsRead | SettingsKept
+    Received | Unkept | Refused | EventApplied | ActionOutcome | Announced | Hindered | SettingsRead | SettingsKept
 )

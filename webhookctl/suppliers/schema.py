@@ -6,9 +6,11 @@ from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
 from webhookctl.core.errors import SettingsError
+from webhookctl.core.mapping import BodyForm
 from webhookctl.core.mapping import Mapping as BodyMapping
-from webhookctl.core.orders import CodesRule
+from webhookctl.core.orders import CodesRule, ConfirmRule
 from webhookctl.core.signatures import Scheme, params_of
+from webhookctl.suppliers import api
 
 
 class Certainty(StrEnum):
@@ -20,13 +22,6 @@ class Certainty(StrEnum):
     """Read in what others wrote for this supplier only."""
     UNCONFIRMED = "unconfirmed"
     """Remembered, or told in different ways."""
-
-
-class BodyForm(StrEnum):
-    """How a body is written."""
-
-    JSON = "json"
-    FORM = "form"
 
 
 Reader: TypeAlias = Callable[[object], object]
@@ -45,6 +40,13 @@ def flag(written: object) -> bool:
     if not isinstance(written, bool):
         raise SettingsError("must be true or false")
     return written
+
+
+def status(written: object) -> int:
+    """Read what a delivery is answered."""
+    if written not in (200, 201, 202, 204) or isinstance(written, bool):
+        raise SettingsError("must be 200, 201, 202 or 204")
+    return int(str(written))
 
 
 def choice(choices: type[StrEnum]) -> Reader:
@@ -73,10 +75,15 @@ KEYS: Final[Mapping[str, Reader]] = {
     "note": text,
     "signs_like": text,
     "maps_like": text,
-    "body": choice(BodyForm),
     "codes": choice(CodesRule),
     "head_ok": flag,
+    "confirm": choice(ConfirmRule),
+    "ack_status": status,
+    "ack_body": text,
+    "challenge": text,
+    "retries": text,
     "map": _table,
+    "api": _table,
 }
 """Every key of a preset beside those of its scheme, and how its value is read."""
 
@@ -91,7 +98,8 @@ def complete(name: str, written: Mapping[str, Any], read: Callable[[str], Mappin
     _check_keys(name, written)
     signs_like = _other(name, "signs_like", written, read)
     maps_like = _other(name, "maps_like", written, read)
-    whole = {key: value for key, value in signs_like.items() if key in Scheme.KEYS} | dict(written)
+    taken = {key: value for key, value in signs_like.items() if key in Scheme.KEYS and key not in written}
+    whole = {**written, **taken}
     whole["map"] = overlaid(maps_like.get("map", {}), written.get("map", {}))
     _check_whole(name, whole)
     return whole
@@ -139,16 +147,18 @@ def _check_keys(name: str, table: Mapping[str, object]) -> None:
 def _check_whole(name: str, table: Mapping[str, Any]) -> None:
     """Check what the keys make together."""
     try:
-        scheme = Scheme.parse(_with_params({key: value for key, value in table.items() if key in Scheme.KEYS}))
-        BodyMapping.parse(table["map"])
+        scheme = Scheme.parse(with_params({key: value for key, value in table.items() if key in Scheme.KEYS}))
+        mapping = BodyMapping.parse(table["map"])
+        if "api" in table:
+            api.check(table["api"])
     except SettingsError as error:
-        raise SettingsError(f"The preset {name}.toml: {error}.") from None
-    if table.get("body") == BodyForm.FORM and scheme.reads_json:
-        raise fault(name, "body", "must not be form: this scheme looks for something in the body, which takes JSON")
+        raise SettingsError(f"The preset {name}.toml: {_ended(str(error))}") from None
+    if mapping.body is BodyForm.FORM and scheme.reads_json:
+        raise fault(name, "map.body", "must not be form: this scheme looks for something in the body, which takes JSON")
 
 
-def _with_params(scheme: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in the params that only a shop can know."""
+def with_params(scheme: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scheme's table with a text for each of the params that only a shop can know."""
     params, needed = scheme.get("params", {}), params_needed(scheme)
     return (
         {**scheme, "params": dict.fromkeys(needed, "…") | params} if needed and isinstance(params, dict) else {**scheme}
@@ -169,4 +179,8 @@ def _check(name: str, key: str, written: object) -> None:
 
 def fault(name: str, key: str, words: str) -> SettingsError:
     """Return the error for a key of the preset `name`."""
-    return SettingsError(f"The preset {name}.toml: {key} {words.rstrip('.')}.")
+    return SettingsError(f"The preset {name}.toml: {key} {_ended(words)}")
+
+
+def _ended(words: str) -> str:
+    return words if words.endswith((".", "?")) else f"{words}."

@@ -9,6 +9,7 @@ from webhookctl.adapters.store_sqlite.intake import SqliteIntake
 from webhookctl.adapters.store_sqlite.orders import SqliteOrders
 from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
 from webhookctl.adapters.store_sqlite.place import prepare
+from webhookctl.adapters.store_sqlite.quarantine import SqliteQuarantine
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate
 from webhookctl.adapters.store_sqlite.upkeep import SqliteUpkeep
@@ -23,6 +24,7 @@ class SqliteStore:
     events: SqliteEvents
     orders: SqliteOrders
     outbox: SqliteOutbox
+    quarantine: SqliteQuarantine
     reports: SqliteReports
     upkeep: SqliteUpkeep
     notices: tuple[str, ...]
@@ -53,6 +55,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         events=SqliteEvents(connection, cipher, key),
         orders=SqliteOrders(connection, cipher),
         outbox=SqliteOutbox(connection),
+        quarantine=SqliteQuarantine(connection, cipher),
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection),
         notices=notices,

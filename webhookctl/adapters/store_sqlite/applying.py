@@ -8,7 +8,7 @@ from webhookctl.adapters.store_sqlite.action_rows import add, restrain
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
 from webhookctl.adapters.store_sqlite.order_rows import save
 from webhookctl.core.errors import SealedError
-from webhookctl.core.events import EventState
+from webhookctl.core.events import Event, EventState
 from webhookctl.core.orders import Move
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.events import Application, Applied
@@ -28,6 +28,10 @@ _FINISH: Final = """
     UPDATE events SET state = ?, error = ?, duplicate_of = ?, type = ?, reference = ?, order_id = ?, occurred_at = ?,
         claim = NULL, claimed_until = NULL
     WHERE id = ?"""
+_FORGET_ORDERS: Final = "DELETE FROM event_orders WHERE event_id = ?"
+_ADD_ORDER: Final = """
+    INSERT INTO event_orders (event_id, position, supplier, state, type, reference, order_id, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _NOTE: Final = "UPDATE events SET error = ? WHERE id = ?"
 
 
@@ -71,6 +75,7 @@ class Applying:
         for move in application.moves:
             self._move(application, move)
         self._finish(application, application.state, None)
+        self._name_orders(application, held[0])
         return Applied.DONE
 
     def _first_of_key(self, application: Application, supplier: str) -> int:
@@ -94,8 +99,19 @@ class Applying:
 
     def _finish(self, application: Application, state: EventState, duplicate_of: int | None) -> None:
         event = application.event
-        said = (event.type, event.reference, event.order_id, event.occurred_at) if event else (None,) * 4
+        names = (event.reference, event.order_id) if event else (None, None)
+        type_, occurred_at = (event.type, event.occurred_at) if isinstance(event, Event) else (None, None)
+        said = (type_, *names, occurred_at)
         self.raw.execute(_FINISH, (state, application.reason, duplicate_of, *said, application.id))
+
+    def _name_orders(self, application: Application, supplier: str) -> None:
+        """Write down which orders the event spoke of, where there are several; what an earlier try wrote is gone."""
+        self.raw.execute(_FORGET_ORDERS, (application.id,))
+        rows = [
+            (application.id, position, supplier, one.state, one.type, one.reference, one.order_id, one.reason)
+            for position, one in enumerate(application.orders)
+        ]
+        self.raw.executemany(_ADD_ORDER, rows)
 
 
 def _order_of(application: Application, move: Move) -> tuple[str, str] | None:

@@ -23,9 +23,12 @@ _UPDATE: Final = """
         fulfilled_at = ?, ask_at = ?, learned_by = ?, held = ?, paid_amount = ?, paid_currency = ?
     WHERE supplier = ? AND reference = ? AND version = ?"""
 _SELECT: Final = f"SELECT {COLUMNS} FROM orders WHERE supplier = ? AND reference = ?"  # noqa: S608 - our own words
-_ITEMS: Final = "SELECT position, sku, code, pin FROM items WHERE supplier = ? AND reference = ? ORDER BY position"
+_ITEMS: Final = (
+    "SELECT position, sku, code, pin, media_type FROM items WHERE supplier = ? AND reference = ? ORDER BY position"
+)
 _FORGET_ITEMS: Final = "DELETE FROM items WHERE supplier = ? AND reference = ?"
-_ADD_ITEM: Final = "INSERT INTO items (supplier, reference, position, sku, code, pin) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD_ITEM: Final = """
+    INSERT INTO items (supplier, reference, position, sku, code, pin, media_type) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
 
 def save(raw: "sqlite3.Connection", cipher: Cipher, order: Order) -> bool:
@@ -54,8 +57,13 @@ def load(raw: "sqlite3.Connection", cipher: Cipher, key: tuple[str, str]) -> Ord
 def load_items(raw: "sqlite3.Connection", cipher: Cipher, key: tuple[str, str]) -> tuple[Item, ...]:
     """Return the items of the order of this (supplier, reference), in their order, codes opened."""
     return tuple(
-        Item(sku, open_code(cipher, code, (*key, position, "code")), open_code(cipher, pin, (*key, position, "pin")))
-        for position, sku, code, pin in raw.execute(_ITEMS, key)
+        Item(
+            sku,
+            open_code(cipher, code, (*key, position, "code")),
+            open_code(cipher, pin, (*key, position, "pin")),
+            media_type,
+        )
+        for position, sku, code, pin, media_type in raw.execute(_ITEMS, key)
     )
 
 
@@ -81,8 +89,8 @@ def stored_order(row: Any, items: tuple[Item, ...] = ()) -> Order:  # noqa: ANN4
 
 def _item_row(
     cipher: Cipher, order: Order, position: int
-) -> tuple[str, str, int, str | None, bytes | None, bytes | None]:
+) -> tuple[str, str, int, str | None, bytes | None, bytes | None, str | None]:
     item = order.items[position]
     code = seal_code(cipher, item.code, (*order.key, position, "code"))
     pin = seal_code(cipher, item.pin, (*order.key, position, "pin"))
-    return (*order.key, position, item.sku, code, pin)
+    return (*order.key, position, item.sku, code, pin, item.media_type)

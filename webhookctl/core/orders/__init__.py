@@ -4,7 +4,15 @@ The statuses are a ladder: an event never moves an order down, so an order ends 
 events names, whatever the order of arrival. The table only says what must be done on the way.
 """
 
-from webhookctl.core.orders.advancing import CODES_MISSING, KNOWN_ELSEWHERE, OTHER_ORDER_ID, CodesRule, Policy, advance
+from webhookctl.core.orders.advancing import (
+    CODES_MISSING,
+    KNOWN_ELSEWHERE,
+    OTHER_ORDER_ID,
+    CodesRule,
+    ConfirmRule,
+    Policy,
+    advance,
+)
 from webhookctl.core.orders.records import (
     Action,
     ActionKind,
@@ -30,6 +38,7 @@ __all__ = [
     "Attempt",
     "Cell",
     "CodesRule",
+    "ConfirmRule",
     "Duty",
     "Move",
     "NewAction",

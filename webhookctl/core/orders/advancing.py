@@ -19,6 +19,14 @@ class CodesRule(StrEnum):
     """Top-ups: there is nothing to hand over."""
 
 
+class ConfirmRule(StrEnum):
+    """Is what a webhook says of an order believed, or is the order asked for first?"""
+
+    NONE = "none"
+    POLL = "poll"
+    """The webhook is a hint only: anybody could have sent it, or have changed its status."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a supplier's settings say about its orders."""
@@ -28,6 +36,7 @@ class Policy:
     can_ask: bool = False
     """There is an API to ask for an order."""
     balance_cooldown_ms: int = 3_600_000
+    confirm: ConfirmRule = ConfirmRule.NONE
 
 
 KNOWN_ELSEWHERE: Final = "another supplier has an order of this reference"
