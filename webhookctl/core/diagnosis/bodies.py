@@ -20,7 +20,8 @@ _MOST_UNPACKED: Final = 4 * 1024 * 1024
 """Bytes: a small body may unpack to gigabytes."""
 _WITHIN: Final = ("data", "payload", "object", "event", "body", "message", "resource", "result", "order")
 _SIGNATURES: Final = ("signature", "sign", "sig", "hmac", "hash", "digest", "checksum", "signature_key")
-_FORM_FIELDS: Final = ("payload", "data", "json", "body")
+_FORM_FIELDS: Final = (b"payload", b"data", b"json", b"body")
+_MOST_FIELDS: Final = 100
 _ENCODINGS: Final = {"latin-1": "Latin-1", "cp1252": "Windows-1252"}
 
 Found: TypeAlias = tuple[str, bytes]
@@ -118,13 +119,14 @@ def _to_percent(body: Body) -> Iterator[Found]:
 def _form_decoded(body: Body) -> Iterator[Found]:
     for name in _FORM_FIELDS:
         for write in (quote_plus, partial(quote, safe="")):
-            yield name, f"{name}={write(body.raw)}".encode()
+            yield name.decode(), name + b"=" + write(body.raw).encode()
 
 
 def _form_value(body: Body) -> Iterator[Found]:
-    for name, value in parse_qsl(body.raw, keep_blank_values=True, max_num_fields=100):
-        if name.decode("latin-1") in _FORM_FIELDS:
-            yield name.decode("latin-1"), value
+    for field in body.raw.split(b"&", _MOST_FIELDS)[:_MOST_FIELDS]:
+        name, _, value = field.replace(b"+", b" ").partition(b"=")
+        if name in _FORM_FIELDS:
+            yield name.decode(), unquote_to_bytes(value)
 
 
 def _form_rewritten(body: Body) -> Iterator[Found]:

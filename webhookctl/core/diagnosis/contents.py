@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,7 +14,7 @@ from webhookctl.core.errors import SignatureError
 from webhookctl.core.signatures import Kind
 from webhookctl.core.signatures.template import Source, Template, compile_template
 
-_ID: Final = b"webhook-id"
+_IDS: Final = (b"webhook-id", b"svix-id")
 _MOST_ELSEWHERE: Final = 3
 _SECONDS_DIGITS: Final = 10
 _MILLISECONDS_DIGITS: Final = 13
@@ -34,7 +36,6 @@ _GUESSES: Final = (
     "{header:webhook-id}.{body}",
     "{header:webhook-id}{timestamp}{body}",
     "{timestamp}.{header:webhook-id}.{body}",
-    "{body-without:/signature}",
     "{url}.{body}",
     "{url}{timestamp}{body}",
     "{timestamp}{url}{body}",
@@ -72,14 +73,12 @@ class Content:
 def contents(case: Case) -> Sequence[Content]:
     """Return what may have been signed: what the scheme says first, then by the number of mistakes."""
     if case.scheme.kind is Kind.TOKEN:
-        return [_content(case, compile_template("", {}, "signed"), b"")]
-    stated = case.scheme.in_body if case.is_in_body else case.scheme.signed
-    base = _content(case, stated, case.timestamp or b"")
-    others = [
-        base.but(Mistake("signed.content", shown(template)), template=template) for template in _others(case, stated)
-    ]
-    found = [base, *_amiss(case, base), *(one for other in others for one in (other, *_amiss(case, other)))]
-    return sorted((one for one in found if _is_possible(one)), key=lambda one: len(one.mistakes))
+        return [_content(case, compile_template("", {}, "signed"))]
+    base = _content(case, case.scheme.in_body if case.is_in_body else case.scheme.signed)
+    found = [base, *_amiss(case, base)]
+    for other in _others(case, base):
+        found += [other, *_amiss(case, other)]
+    return sorted((one for one in found if _is_possible(case, one)), key=lambda one: len(one.mistakes))
 
 
 def shown(template: Template) -> str:
@@ -87,28 +86,48 @@ def shown(template: Template) -> str:
     return template.written.replace("\n", "\\n")
 
 
-def _content(case: Case, template: Template, timestamp: bytes) -> Content:
+def _content(case: Case, template: Template) -> Content:
     headers = dict(reversed(case.delivery.headers))  # the first of a name counts
-    for _, value in case.ids():
-        for template_name in (_ID, b"svix-id"):
-            headers.setdefault(template_name, value)
-    return Content((), template, timestamp, headers, case.delivery.url, case.delivery.method)
+    return Content((), template, case.timestamp or b"", headers, case.delivery.url, case.delivery.method)
 
 
-def _others(case: Case, stated: Template) -> Iterator[Template]:
+def _others(case: Case, base: Content) -> Iterator[Content]:
+    """Return what else may have been signed; its timestamp and id are those that the delivery has."""
+    found = next(case.ids(), None)
+    ids = {} if found is None else dict.fromkeys(_IDS, found[1])
+    times = [base.timestamp] if case.scheme.timestamp_sources else [text for _, text in _first(case.timestamps())]
+    for template in _templates(case, base.template):
+        other = base.but(Mistake("signed.content", shown(template)), template=template, headers={**ids, **base.headers})
+        yield from (replace(other, timestamp=text) for text in times if "timestamp" in template.names)
+        if "timestamp" not in template.names:
+            yield other
+
+
+def _templates(case: Case, stated: Template) -> Iterator[Template]:
+    """Return every other template; one that only leaves the signature out belongs to `bodies`."""
     seen = {stated.written}
-    guesses = (compile_template(written, {}, "signed") for written in _GUESSES)
     known = (template for scheme in case.presets.values() for template in scheme.templates)
-    alternative = (case.scheme.signed, case.scheme.in_body)
-    for template in (*alternative, *guesses, *known):
-        if template.written in seen or ("secret" in template.names and case.scheme.kind is not Kind.DIGEST):
-            continue
-        seen.add(template.written)
-        yield template
+    for template in (case.scheme.signed, case.scheme.in_body, *_guesses(), *known):
+        is_of_another_kind = "secret" in template.names and case.scheme.kind is not Kind.DIGEST
+        if not (template.written in seen or template.cuts or is_of_another_kind):
+            seen.add(template.written)
+            yield template
 
 
-def _is_possible(content: Content) -> bool:
+@cache
+def _guesses() -> tuple[Template, ...]:
+    return tuple(compile_template(written, {}, "signed") for written in _GUESSES)
+
+
+def _first(places: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    return islice(places, _MOST_ELSEWHERE)
+
+
+def _is_possible(case: Case, content: Content) -> bool:
     """False where a template asks for what the delivery has not."""
+    fields = content.template.fields
+    if fields and not any(case.pointed(pointer) for pointer in fields):
+        return not content.mistakes
     return "timestamp" not in content.template.names or bool(content.timestamp)
 
 
@@ -135,9 +154,7 @@ def _timestamps(case: Case, stated: bytes) -> Iterator[tuple[Mistake, bytes]]:
         if text not in seen:
             seen.add(text)
             yield Mistake("time.signed_as", words), text
-    for count, (place, text) in enumerate(case.timestamps()):
-        if count == _MOST_ELSEWHERE:
-            return
+    for place, text in _first(case.timestamps()):
         if text not in seen:
             seen.add(text)
             yield Mistake("header.timestamp_other", place), text

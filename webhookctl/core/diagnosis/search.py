@@ -1,9 +1,10 @@
 """The walk through the space of mistakes: what the scheme says, each mistake alone, then two together."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeAlias, TypeVar
 
+from webhookctl.core.deliveries import Delivery
 from webhookctl.core.diagnosis.bodies import ROWS, Body
 from webhookctl.core.diagnosis.case import Case
 from webhookctl.core.diagnosis.contents import Content, contents
@@ -56,8 +57,13 @@ _V = TypeVar("_V", bound=_Variant)
 _Stage: TypeAlias = tuple[int, Iterable[Found]]
 
 
-def _with_mistakes(variants: Iterable[_V], count: int) -> list[_V]:
-    return [variant for variant in variants if len(variant.mistakes) == count]
+def _by_count(variants: Iterable[_V]) -> tuple[list[_V], list[_V], list[_V]]:
+    """Part them by their number of mistakes."""
+    parts: tuple[list[_V], list[_V], list[_V]] = ([], [], [])
+    for variant in variants:
+        if len(variant.mistakes) < len(parts):
+            parts[len(variant.mistakes)].append(variant)
+    return parts
 
 
 @dataclass(slots=True)
@@ -75,10 +81,8 @@ class Search:
 
     def run(self) -> Found | None:
         """Return the smallest explanation; None where nothing matches."""
-        self._presented = presented(self.case)
-        self._cut_sizes = sorted({len(value) for value in self._presented if len(value) >= SHORTEST})
         spare: Found | None = None
-        for most, stage in self._stages():
+        for most, stage in self.begun():
             if spare is not None and len(spare.mistakes) <= most:
                 return spare
             for found in stage:
@@ -88,13 +92,18 @@ class Search:
                     spare = found
         return spare
 
+    def begun(self) -> Iterator[_Stage]:
+        """Read the delivery's signatures, and return the stages."""
+        self._presented = presented(self.case)
+        self._cut_sizes = sorted({len(value) for value in self._presented if len(value) >= SHORTEST})
+        return self._stages()
+
     def _stages(self) -> Iterator[_Stage]:
         """Return each part of the walk with the fewest mistakes that can come of it, the likely ones first."""
         as_is = [_BodyVariant((), self.case.delivery.body)]
-        keys0, keys1, keys2 = (_with_mistakes(self._keys(), count) for count in range(3))
-        found, made = contents(self.case), constructions(self.case.scheme)
-        texts0, texts1, texts2 = (_with_mistakes(found, count) for count in range(3))
-        digests0, digests1, digests2 = (_with_mistakes(made, count) for count in range(3))
+        texts0, texts1, texts2 = _by_count(contents(self.case))
+        digests0, digests1, digests2 = _by_count(constructions(self.case.scheme))
+        keys0, keys1, _ = _by_count(self._keys(self._near_keys()))
         yield 0, self._walk(as_is, texts0, keys0, digests0)
         yield 1, self._walk(as_is, texts0, keys1, digests0)
         yield 1, self._walk(as_is, texts1, keys0, digests0)
@@ -102,9 +111,11 @@ class Search:
         yield 1, self._schemes()
         changed: list[_BodyVariant] = []
         yield 1, self._walk(self._bodies(changed), texts0, keys0, digests0)
+        yield 1, self._within(changed if self.case.is_in_body else [])
         yield 2, self._walk(as_is, texts1, keys1, digests0)
         yield 2, self._walk(as_is, texts0, keys1, digests1)
         yield 2, self._walk(as_is, texts1, keys0, digests1)
+        _, _, keys2 = _by_count(self._keys([*self._near_keys(), *self._far_keys()]))
         yield 2, self._walk(as_is, texts0, keys2, digests0)
         yield 2, self._walk(as_is, texts2, keys0, digests0)
         yield 2, self._walk(as_is, texts0, keys0, digests2)
@@ -142,7 +153,7 @@ class Search:
             for digest in digests:
                 self.tried += 1
                 for mistakes in self._matches(digest, key.value, message):
-                    yield Found(so_far + key.mistakes + digest.mistakes + mistakes, key.reference)
+                    yield Found(_told_once(so_far + key.mistakes + digest.mistakes + mistakes), key.reference)
 
     def _matches(self, digest: Construction, key: bytes, message: bytes) -> Iterator[Mistakes]:
         """Return how the delivery presents the signature that this makes, if it does.
@@ -169,14 +180,15 @@ class Search:
                 if len(value) == 2 * _KEY_SIZE and public.has_signed(message, value):
                     yield mistakes
 
-    def _keys(self) -> list[_KeyVariant]:
+    def _keys(self, variants: Iterable[_KeyVariant]) -> list[_KeyVariant]:
         """Return each key once, under the fewest mistakes that lead to it."""
         found: dict[bytes, _KeyVariant] = {}
-        for variant in sorted(self._key_variants(), key=lambda variant: len(variant.mistakes)):
+        for variant in sorted(variants, key=lambda variant: len(variant.mistakes)):
             found.setdefault(variant.value, variant)
         return list(found.values())
 
-    def _key_variants(self) -> Iterator[_KeyVariant]:
+    def _near_keys(self) -> Iterator[_KeyVariant]:
+        """Return what our secrets are, and what one mistake may have made of them."""
         reading = Reading.of(self.case.scheme)
         for secret in self.case.secrets:
             key = reading.key(secret.value)
@@ -184,15 +196,20 @@ class Search:
                 yield _KeyVariant((), key, secret.reference)
             for mistake, key in reading.single(secret.value):
                 yield _KeyVariant((mistake,), key, secret.reference)
+        for secret in self.case.others:
+            key = reading.key(secret.value)
+            if key is not None:
+                yield _KeyVariant((Mistake("secret.other", secret.reference),), key, secret.reference)
+
+    def _far_keys(self) -> Iterator[_KeyVariant]:
+        """Return what two mistakes may have made of our secrets."""
+        reading = Reading.of(self.case.scheme)
+        for secret in self.case.secrets:
             for mistakes, key in reading.double(secret.value):
                 yield _KeyVariant(mistakes, key, secret.reference)
         for secret in self.case.others:
-            other = Mistake("secret.other", secret.reference)
-            key = reading.key(secret.value)
-            if key is not None:
-                yield _KeyVariant((other,), key, secret.reference)
             for mistake, key in reading.single(secret.value):
-                yield _KeyVariant((other, mistake), key, secret.reference)
+                yield _KeyVariant((Mistake("secret.other", secret.reference), mistake), key, secret.reference)
 
     def _schemes(self) -> Iterator[Found]:
         """Try whatever other scheme we know as a whole."""
@@ -202,8 +219,18 @@ class Search:
                 is_key = key is not None and (scheme.kind is not Kind.ED25519 or len(key) == _KEY_SIZE)
                 if key is not None and is_key and self._pays(len(self.case.delivery.body) + _FIXED_COST, 1):
                     self.tried += 1
-                    if _is_signed(self.case, scheme, Key(key, secret.reference)):
+                    if _is_signed(self.case.delivery, scheme, Key(key, secret.reference)):
                         yield Found((Mistake("scheme.other", name),), secret.reference)
+
+    def _within(self, changed: Sequence[_BodyVariant]) -> Iterator[Found]:
+        """Look for the signature itself in the changed bodies."""
+        for body in changed:
+            if self._pays(3 * len(body.raw) + _FIXED_COST, 1):
+                inner = Search(replace(self.case, delivery=self.case.delivery._replace(body=body.raw)))
+                _, found = next(inner.begun())
+                for one in found:
+                    yield Found(body.mistakes + one.mistakes, one.reference)
+                self.tried += inner.tried
 
     def _bodies(self, kept: list[_BodyVariant]) -> Iterator[_BodyVariant]:
         """Return each body that may have been signed; those that are to be had again go into `kept`."""
@@ -235,10 +262,20 @@ class Search:
         return True
 
 
-def _is_signed(case: Case, scheme: Scheme, key: Key) -> bool:
+def _told_once(mistakes: Mistakes) -> Mistakes:
+    """Leave out that the timestamp stands elsewhere where the whole header does."""
+    places = tuple(mistake.detail for mistake in mistakes if mistake.name in {"header.other", "header.twice"})
+    return tuple(
+        mistake
+        for mistake in mistakes
+        if mistake.name != "header.timestamp_other" or not any(place.startswith(mistake.detail) for place in places)
+    )
+
+
+def _is_signed(delivery: Delivery, scheme: Scheme, key: Key) -> bool:
     """Return whether the signature is good by `scheme`, whatever the time."""
     try:
-        verify(case.delivery, scheme, [key], now=case.delivery.received_at)
+        verify(delivery, scheme, [key], now=delivery.received_at)
     except SignatureError as error:
         return error.reason in _GOOD_BUT_FOR_THE_CLOCK
     return True

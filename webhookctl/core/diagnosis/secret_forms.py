@@ -65,6 +65,7 @@ def _test_for_live(text: bytes) -> Iterator[Found]:
 TEXTS: Final[Mapping[str, Callable[[bytes], Iterator[Found]]]] = {
     "secret.blanks_around": _stripped,
     "secret.quotes_around": _unquoted,
+    "secret.twice": _halved,
     "secret.name_in_front": _behind_name,
     "secret.bom": _without_bom,
     "secret.padding_missing": lambda text: iter([("", text + b"=" * (-len(_behind_prefix(text)) % 4))]),
@@ -76,7 +77,6 @@ TEXTS: Final[Mapping[str, Callable[[bytes], Iterator[Found]]]] = {
     "secret.lower_case": lambda text: iter([("", text.lower())]),
     "secret.url_unescaped": lambda text: iter([("", quote(text, safe="").encode())]),
     "secret.html_unescaped": lambda text: iter([("", html.escape(text.decode()).encode())]),
-    "secret.twice": _halved,
     "secret.test_for_live": _test_for_live,
 }
 """From the text of our secret to the text that was meant; raises ValueError where this can't have happened."""
