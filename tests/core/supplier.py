@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from webhookctl import suppliers
 from webhookctl.core.deliveries import Delivery
 from webhookctl.core.errors import SignatureError
-from webhookctl.core.signatures import Key, Kind, Scheme, Secret, SecretEncoding, sign, verify
-from webhookctl.suppliers.schema import with_params
+from webhookctl.core.signatures import Key, Kind, Scheme, Secret, SecretEncoding, sign, verify, with_params
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "signature_vectors.json").read_text("utf-8"))
 NOW = 1_750_000_000_000

@@ -12,7 +12,7 @@ from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import Reason, SettingsError, SignatureError
 from webhookctl.core.events import Event, EventState, EventType, StoredEvent, Unmapped
 from webhookctl.core.mapping import Mapping, read
-from webhookctl.core.signatures import Scheme, verify
+from webhookctl.core.signatures import Scheme, params_needed, verify
 from webhookctl.suppliers import schema
 
 GENERAL = [
@@ -233,7 +233,8 @@ def complete(table: dict[str, Any]) -> dict[str, Any]:
         ({"kind": "token", "signed": "{body}"}, "signed is of no use in kind token"),
         ({"map": FORM, "signed": "{json:/a}"}, "map.body must not be form"),
         ({"map": FORM, "signed": "{body-without:/a}"}, "map.body must not be form"),
-        ({"map": FORM, "signature_pointer": "/s", "signed": "{json:/a}"}, "map.body must not be form"),
+        ({"map": FORM, "signature_pointer": "/s", "kind": "token"}, "map.body must not be form"),
+        ({"map": FORM, "single_item": "/items"}, "map.body must not be form"),
         ({"signs_like": "stripee"}, "signs_like names no preset: There is no preset 'stripee': did you mean stripe?"),
         ({"signs_like": 1}, "signs_like must be a text"),
         ({"maps_like": "like"}, "maps_like names like, which is itself like whole: name that one"),
@@ -259,11 +260,15 @@ def test_what_a_preset_must_say(key: str) -> None:
 def test_presets_that_are_like_others() -> None:
     """A preset takes another's scheme or mapping, its own keys going before, words of tables being added."""
     head = {key: WHOLE[key] for key in ("title", "source", "certainty")}
-    changes = {"algorithm": "sha512", "map": {"reference": "/order", "statuses": {"lost": "failed"}}}
+    changes = {
+        "signature_header": "X-Mac",
+        "algorithm": "sha512",
+        "map": {"reference": "/order", "statuses": {"lost": "failed"}},
+    }
 
     whole = complete({**head, **changes, "signs_like": "whole", "maps_like": "whole"})
 
-    assert (whole["signature_header"], whole["algorithm"]) == ("X-Sig", "sha512")
+    assert (whole["kind"], whole["signature_header"], whole["algorithm"]) == ("hmac", "X-Mac", "sha512")
     assert whole["map"] == {
         "reference": "/order",
         "status": "/status",
@@ -276,4 +281,4 @@ def test_params_that_a_shop_sets() -> None:
     table = {"kind": "digest", "signature_header": "X", "signed": "{param:id}{secret}{param:no}"}
 
     assert complete({**WHOLE, **table})["signed"] == table["signed"]
-    assert schema.params_needed(table) == ["id", "no"]
+    assert params_needed(table) == ["id", "no"]

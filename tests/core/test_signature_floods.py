@@ -5,8 +5,7 @@ import pytest
 from tests.core.supplier import BODY, LISTED, NOW, OLD_SECRET, SECRET, delivery, mac, refusal, scheme_of, secrets_for
 from webhookctl import suppliers
 from webhookctl.core.errors import Reason, SignatureError
-from webhookctl.core.signatures import Kind, Scheme, verify
-from webhookctl.suppliers.schema import with_params
+from webhookctl.core.signatures import Kind, Scheme, verify, with_params
 
 MIB = 1024 * 1024
 LONGEST_SENTENCE = 1000

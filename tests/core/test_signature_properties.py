@@ -10,8 +10,7 @@ from tests.core.supplier import NOW, delivery, secrets_for
 from webhookctl import suppliers
 from webhookctl.core.deliveries import Delivery
 from webhookctl.core.errors import SchemeError, SignatureError, UsageError
-from webhookctl.core.signatures import Kind, Scheme, sign, verify
-from webhookctl.suppliers.schema import with_params
+from webhookctl.core.signatures import Kind, Scheme, sign, verify, with_params
 
 
 def presets() -> list[Scheme]:

@@ -27,8 +27,7 @@ from webhookctl import suppliers
 from webhookctl.core import signatures
 from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.errors import Reason, SignatureError
-from webhookctl.core.signatures import Scheme, Secret, sign, verify
-from webhookctl.suppliers.schema import with_params
+from webhookctl.core.signatures import Scheme, Secret, sign, verify, with_params
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['preset']}: {vector['name']}")
@@ -186,6 +185,14 @@ def test_each_secret_may_match(place: int) -> None:
     verified = verify(delivery({"X-Sig": mac(BODY, secrets[place])}), scheme, scheme.keys(secrets), now=NOW)
 
     assert verified == Verified(verified.delivery, f"env:S{place}")
+
+
+def test_the_first_of_two_that_match() -> None:
+    """Of two references to one secret the first is named, so that a rotation shows when it is over."""
+    scheme = scheme_of()
+    keys = scheme.keys([OLD_SECRET, SECRET, Secret(SECRET.value, "env:COPY")])
+
+    assert verify(delivery({"X-Sig": mac(BODY)}), scheme, keys, now=NOW).matched == "env:ACME_SECRET"
 
 
 def test_every_pair_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,7 @@ from typing import Any, Final
 from webhookctl import suppliers
 from webhookctl.config.door_settings import is_status_signed
 from webhookctl.core.orders import ConfirmRule
-from webhookctl.core.signatures import Scheme
-from webhookctl.suppliers import schema
+from webhookctl.core.signatures import Scheme, params_needed, with_params
 from webhookctl.suppliers.api import KINDS
 
 _ONLY_IN_PRESETS: Final = frozenset({"title", "source", "certainty", "note", "retries", "signs_like", "maps_like"})
@@ -83,7 +82,7 @@ def _settings(name: str, preset: Mapping[str, Any]) -> dict[str, Any]:
         {"path_secret": f"env:{variable}_PATH"} if preset["kind"] == "none" else {"secrets": [f"env:{variable}_SECRET"]}
     )
     own = {key: value for key, value in preset.items() if key not in _ONLY_IN_PRESETS}
-    needed = schema.params_needed({key: value for key, value in preset.items() if key in Scheme.KEYS})
+    needed = params_needed({key: value for key, value in preset.items() if key in Scheme.KEYS})
     params = {"params": dict.fromkeys(needed, "CHANGE-ME") | preset.get("params", {})} if needed else {}
     api = {"api": _with_secrets(preset["api"], variable)} if "api" in preset else {}
     return {**secret, **own, **params, **api}
@@ -99,7 +98,7 @@ def _is_hint(preset: Mapping[str, Any]) -> bool:
     if "confirm" in preset:
         return bool(preset["confirm"] == ConfirmRule.POLL)
     scheme = {key: value for key, value in preset.items() if key in Scheme.KEYS}
-    return not is_status_signed(Scheme.parse(schema.with_params(scheme)), preset["map"].get("status"))
+    return not is_status_signed(Scheme.parse(with_params(scheme)), preset["map"].get("status"))
 
 
 def _belief(preset: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.signatures import Scheme
-from webhookctl.suppliers import schema
 
 _ENDING: Final = ".toml"
 
@@ -34,12 +33,19 @@ def preset(name: str) -> dict[str, Any]:
 
 
 def scheme_of(name: str) -> dict[str, Any]:
-    """Return the part of a preset that `Scheme.parse` reads; raises `SettingsError` as `preset` does."""
-    return {key: value for key, value in preset(name).items() if key in Scheme.KEYS}
+    """Return the part of a preset that `Scheme.parse` reads; raises `SettingsError` for an unknown name.
+
+    What speaks of orders is neither read nor checked for it: `verify` has no use for that.
+    """
+    written = _read(name)
+    like = _read(written["signs_like"]) if "signs_like" in written else {}
+    return deepcopy({key: value for key, value in {**like, **written}.items() if key in Scheme.KEYS})
 
 
 @cache
 def _whole(name: str) -> dict[str, Any]:
+    from webhookctl.suppliers import schema  # noqa: PLC0415 - it knows of orders and mappings, see `scheme_of`
+
     return schema.complete(name, _read(name), _read)
 
 

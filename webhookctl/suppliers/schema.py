@@ -9,7 +9,7 @@ from webhookctl.core.errors import SettingsError
 from webhookctl.core.mapping import BodyForm
 from webhookctl.core.mapping import Mapping as BodyMapping
 from webhookctl.core.orders import CodesRule, ConfirmRule
-from webhookctl.core.signatures import Scheme, params_of
+from webhookctl.core.signatures import Scheme, with_params
 from webhookctl.suppliers import api
 
 
@@ -155,19 +155,6 @@ def _check_whole(name: str, table: Mapping[str, Any]) -> None:
         raise SettingsError(f"The preset {name}.toml: {_ended(str(error))}") from None
     if mapping.body is BodyForm.FORM and scheme.reads_json:
         raise fault(name, "map.body", "must not be form: this scheme looks for something in the body, which takes JSON")
-
-
-def with_params(scheme: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the scheme's table with a text for each of the params that only a shop can know."""
-    params, needed = scheme.get("params", {}), params_needed(scheme)
-    return (
-        {**scheme, "params": dict.fromkeys(needed, "…") | params} if needed and isinstance(params, dict) else {**scheme}
-    )
-
-
-def params_needed(scheme: Mapping[str, Any]) -> list[str]:
-    """Return the names under `params` that the templates of a scheme's table take."""
-    return [param for key in ("signed", "signed_in_body") for param in params_of(str(scheme.get(key, "")))]
 
 
 def _check(name: str, key: str, written: object) -> None:

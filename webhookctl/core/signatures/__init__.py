@@ -5,9 +5,9 @@ into a `Verified` or raises `SignatureError`. `sign` plays the supplier.
 """
 
 from webhookctl.core.signatures.keys import Key, PrivateKey, Secret, SecretEncoding
+from webhookctl.core.signatures.params import params_needed, with_params
 from webhookctl.core.signatures.scheme import Scheme
 from webhookctl.core.signatures.signing import Signed, sign
-from webhookctl.core.signatures.template import params_of
 from webhookctl.core.signatures.timestamps import TimestampFormat
 from webhookctl.core.signatures.values import Algorithm, Encoding, Kind
 from webhookctl.core.signatures.verification import verify
@@ -23,7 +23,8 @@ __all__ = [
     "SecretEncoding",
     "Signed",
     "TimestampFormat",
-    "params_of",
+    "params_needed",
     "sign",
     "verify",
+    "with_params",
 ]
