@@ -85,9 +85,7 @@ BODY: Final[Mapping[str, Maker]] = {
     "body.crlf_added": received(lambda body: body + b"\r\n"),
     "body.crlf_missing": signed(lambda body: body + b"\r\n"),
     "body.lf_became_crlf": pretty(lambda body: body.replace(b"\n", b"\r\n")),
-    "body.crlf_became_lf": pretty(
-        lambda body: body.replace(b"\r\n", b"\n"), lambda body: body.replace(b"\n", b"\r\n")
-    ),
+    "body.crlf_became_lf": pretty(lambda body: body.replace(b"\r\n", b"\n"), lambda body: body.replace(b"\n", b"\r\n")),
     "body.bom_added": received(lambda body: b"\xef\xbb\xbf" + body),
     "body.bom_missing": signed(lambda body: b"\xef\xbb\xbf" + body),
     "body.blanks_around": received(lambda body: b"  " + body + b" \n"),
@@ -168,8 +166,10 @@ def other_secret(scene: Scene) -> Scene | None:
 
 def wrong(scene: Scene) -> bytes:
     text = scene.ours[0].removeprefix(scene.scheme.secret_prefix)
-    return scene.scheme.secret_prefix + text[::-1].lstrip(b"=") if b"=" not in text else (
-        scene.scheme.secret_prefix + base64.b64encode(bytes(32))
+    return (
+        scene.scheme.secret_prefix + text[::-1].lstrip(b"=")
+        if b"=" not in text
+        else (scene.scheme.secret_prefix + base64.b64encode(bytes(32)))
     )
 
 

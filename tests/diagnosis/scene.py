@@ -19,9 +19,18 @@ from webhookctl.core import jsontext
 from webhookctl.core.deliveries import Delivery
 from webhookctl.core.diagnosis import Case, Diagnosis, diagnose
 from webhookctl.core.errors import SignatureError
-from webhookctl.core.signatures import Encoding, Key, Kind, Scheme, Secret, SecretEncoding, TimestampFormat, verify
+from webhookctl.core.signatures import (
+    Encoding,
+    Kind,
+    Scheme,
+    Secret,
+    SecretEncoding,
+    TimestampFormat,
+    params_needed,
+    verify,
+)
 from webhookctl.core.signatures.template import Source
-from webhookctl.suppliers.schema import params_needed
+
 
 NOW: Final = 1_777_645_391_123
 URL: Final = "https://shop.example/webhooks/acme?from=acme"
@@ -82,7 +91,9 @@ class Scene:
 
     @property
     def source(self) -> Source:
-        headers = {name.key: self.message_id.encode() for template in self.scheme.templates for name in template.headers}
+        headers = {
+            name.key: self.message_id.encode() for template in self.scheme.templates for name in template.headers
+        }
         return Source(self.document, headers, self.url, "POST", self.signed_timestamp.encode(), self.key)
 
     def message(self) -> bytes:
@@ -128,7 +139,9 @@ class Scene:
         """Return what is received."""
         scheme, body = self.scheme, self.document
         headers = [(str(name), self.message_id) for template in scheme.templates for name in template.headers]
-        headers = [pair for pair in headers if not (scheme.timestamp_header and pair[0] == str(scheme.timestamp_header))]
+        headers = [
+            pair for pair in headers if not (scheme.timestamp_header and pair[0] == str(scheme.timestamp_header))
+        ]
         headers = list(dict.fromkeys(headers))
         if scheme.timestamp_header is not None:
             headers.append((str(scheme.timestamp_header), self.timestamp))

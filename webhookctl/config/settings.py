@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
 from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
-from webhookctl.config.secrets import SecretRef
+from webhookctl.secrets import SecretRef
 from webhookctl.config.supplier_settings import SupplierSettings
 from webhookctl.config.tables import Refusals, Table
 from webhookctl.core.signatures import Scheme, Secret

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
 
 from webhookctl.config import units
-from webhookctl.config.secrets import SecretRef
+from webhookctl.secrets import SecretRef
 from webhookctl.core.errors import SettingsError
 
 _T = TypeVar("_T")
