@@ -249,6 +249,3 @@ def scene(name: str) -> Scene:
     document = document_for(scheme, timestamp)
     return Scene(name, scheme, key, (ours,), document, timestamp, timestamp, presets=schemes())
 
-
-def key_reference(_: Key) -> str:
-    return "env:OURS_0"

@@ -9,7 +9,21 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from webhookctl import __version__
-from webhookctl.cli import actions, events, orders, output, rejected, send, serve, setup, status, suppliers, work
+from webhookctl.cli import (
+    actions,
+    events,
+    orders,
+    output,
+    rejected,
+    send,
+    serve,
+    setup,
+    sign,
+    status,
+    suppliers,
+    verify,
+    work,
+)
 from webhookctl.core.errors import ExitCode, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
@@ -57,6 +71,8 @@ def _globals(
 setup.register(app)
 serve.register(app)
 work.register(app)
+verify.register(app)
+sign.register(app)
 send.register(app)
 status.register(app)
 events.register(app)

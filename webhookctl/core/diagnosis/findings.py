@@ -58,3 +58,7 @@ class Diagnosis:
     """Variants that the budget left out."""
     matched: str | None = None
     """The reference of the secret under which it verifies, once the mistakes are undone."""
+
+    @property
+    def is_proven(self) -> bool:
+        return self.confidence is Confidence.CERTAIN
