@@ -3,6 +3,7 @@
 import ast
 import base64
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _WITHIN: Final = ("data", "payload", "object", "event", "body", "message", "reso
 _SIGNATURES: Final = ("signature", "sign", "sig", "hmac", "hash", "digest", "checksum", "signature_key")
 _FORM_FIELDS: Final = (b"payload", b"data", b"json", b"body")
 _MOST_FIELDS: Final = 100
+_BASE64: Final = re.compile(rb"\s*\"?[A-Za-z0-9+/_-]{2,64}(?:[A-Za-z0-9+/_=\s-]|$)")
 _ENCODINGS: Final = {"latin-1": "Latin-1", "cp1252": "Windows-1252"}
 
 Found: TypeAlias = tuple[str, bytes]
@@ -117,9 +119,9 @@ def _to_percent(body: Body) -> Iterator[Found]:
 
 
 def _form_decoded(body: Body) -> Iterator[Found]:
-    for name in _FORM_FIELDS:
-        for write in (quote_plus, partial(quote, safe="")):
-            yield name.decode(), name + b"=" + write(body.raw).encode()
+    for write in (quote_plus, partial(quote, safe="")):
+        value = write(body.raw).encode()
+        yield from ((name.decode(), name + b"=" + value) for name in _FORM_FIELDS)
 
 
 def _form_value(body: Body) -> Iterator[Found]:
@@ -208,6 +210,25 @@ def _nothing(_: Body) -> Iterator[Found]:
     yield "", b""
 
 
+def _always(_: bytes) -> bool:
+    return True
+
+
+def _begins(*signs: bytes) -> Callable[[bytes], bool]:
+    return lambda raw: raw[:64].lstrip().startswith(signs)
+
+
+def _is_base64(raw: bytes) -> bool:
+    return _BASE64.match(raw) is not None
+
+
+def _is_form(raw: bytes) -> bool:
+    return b"=" in raw and not _is_json(raw)
+
+
+_is_json = _begins(b"{", b"[")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One mistake: from the body we have to those that may have been signed."""
@@ -215,8 +236,16 @@ class Row:
     name: str
     repair: Callable[[Body], Iterable[Found]]
     """Raises ValueError (or its kin) where this can't have happened."""
-    cost: int = 1
-    """In SHA-256 over the body."""
+    cost: int = 2
+    """Of a byte, in bytes through SHA-256."""
+    applies: Callable[[bytes], bool] = _always
+    """A look that costs nothing."""
+    cost_of_item: int = 0
+    """Of each comma beside that."""
+
+    def price(self, raw: bytes) -> int:
+        """Say what it costs to try this on `raw`, in bytes through SHA-256."""
+        return self.cost * len(raw) + (self.cost_of_item * raw.count(b",") if self.cost_of_item else 0)
 
     def variants(self, body: Body) -> Iterator[tuple[Mistake, bytes]]:
         """Return what may have been signed, with what it would mean; nothing where this can't have happened."""
@@ -232,38 +261,39 @@ _SIMPLE: Final[Sequence[Row]] = (
     Row("body.newline_missing", _missing(b"\n")),
     Row("body.crlf_added", _added(b"\r\n")),
     Row("body.crlf_missing", _missing(b"\r\n")),
-    Row("body.crlf_became_lf", _to_crlf),
-    Row("body.lf_became_crlf", _to_lf),
+    Row("body.crlf_became_lf", _to_crlf, 5),
+    Row("body.lf_became_crlf", _to_lf, 4),
     Row("body.bom_added", _without_bom),
     Row("body.bom_missing", _with_bom),
-    Row("body.blanks_around", _stripped),
-    Row("body.base64", _from_base64, 3),
-    Row("body.json_string", _from_json_string, 10),
-    Row("body.python_literal", _python_literal, 30),
-    Row("body.percent", _from_percent, 30),
-    Row("body.form_value_signed", _form_value, 40),
-    Row("body.double_utf8", _double_utf8, 3),
-    Row("body.utf8_signed", _utf8_signed, 5),
-    Row("body.latin1_signed", _latin1_signed, 3),
-    Row("body.signature_cut", _signature_cut, 2),
-    Row("body.signature_emptied", _signature_emptied, 2),
-    Row("body.part_signed", _part, 30),
+    Row("body.blanks_around", _stripped, 4),
+    Row("body.base64", _from_base64, 20, _is_base64),
+    Row("body.json_string", _from_json_string, 10, _begins(b'"')),
+    Row("body.python_literal", _python_literal, 60, _begins(b"b'", b'b"')),
+    Row("body.percent", _from_percent, 300, lambda raw: b"%" in raw),
+    Row("body.form_value_signed", _form_value, 150, _is_form),
+    Row("body.double_utf8", _double_utf8, 8),
+    Row("body.utf8_signed", _utf8_signed, 8),
+    Row("body.latin1_signed", _latin1_signed, 6),
+    Row("body.signature_cut", _signature_cut, 10, _is_json),
+    Row("body.signature_emptied", _signature_emptied, 10, _is_json),
+    Row("body.part_signed", _part, 40, _is_json, 1500),
     Row("body.gzip", _unpacked, 20),
     Row("body.empty_signed", _nothing, 0),
 )
 _LIKELY_FORMS: Final = 12
 _LAST: Final[Sequence[Row]] = (
-    Row("body.base64_signed", _to_base64, 4),
+    Row("body.base64_signed", _to_base64, 6),
     Row("body.json_string_signed", _to_json_string, 10),
-    Row("body.form_rewritten", _form_rewritten, 80),
-    Row("body.percent_signed", _to_percent, 60),
-    Row("body.form_decoded", _form_decoded, 60),
+    Row("body.form_rewritten", _form_rewritten, 350, _is_form),
+    Row("body.percent_signed", _to_percent, 220),
+    Row("body.form_decoded", _form_decoded, 150),
 )
 
 
 def _forms(forms: Iterable[Form]) -> list[Row]:
     return [
-        Row("body.json_rewritten", partial(_rewritten, form), 60 if "indented" in form.layout else 25) for form in forms
+        Row("body.json_rewritten", partial(_rewritten, form), 30, _is_json, 3000 if form.numbers else 1500)
+        for form in forms
     ]
 
 

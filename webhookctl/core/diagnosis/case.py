@@ -30,6 +30,7 @@ class Case:
     """Those of other suppliers."""
     presets: Mapping[str, Scheme] = field(default_factory=dict)
     """Every scheme that we know, by its preset's name."""
+    _pointed: dict[str, bytes | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first value of the header `name` (lower case)."""
@@ -37,10 +38,14 @@ class Case:
 
     def pointed(self, pointer: jsontext.Pointer | None) -> bytes | None:
         """Return the text at `pointer` of the body; None where there is none."""
-        try:
-            return None if pointer is None else jsontext.scalar(self.delivery.body, pointer)
-        except jsontext.UnreadableJsonError:
+        if pointer is None:
             return None
+        if pointer.written not in self._pointed:
+            try:
+                self._pointed[pointer.written] = jsontext.scalar(self.delivery.body, pointer)
+            except jsontext.UnreadableJsonError:
+                self._pointed[pointer.written] = None
+        return self._pointed[pointer.written]
 
     @property
     def is_in_body(self) -> bool:

@@ -12,7 +12,7 @@ from webhookctl.core.signatures import Algorithm, Kind, Scheme
 _COSTS: Final[Mapping[Algorithm, int]] = {
     Algorithm.SHA256: 1,
     Algorithm.SHA1: 1,
-    Algorithm.SHA512: 2,
+    Algorithm.SHA512: 3,
     Algorithm.MD5: 3,
 }
 

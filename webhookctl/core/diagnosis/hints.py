@@ -37,6 +37,10 @@ def _body_dict(case: Case) -> str | None:
 
 
 def _body_replaced(case: Case) -> str | None:
+    try:
+        case.delivery.body.decode()  # in other bytes it stands by chance
+    except ValueError:
+        return None
     return "" if _REPLACED in case.delivery.body else None
 
 

@@ -14,6 +14,8 @@ _MARKED_ASCII: Final = re.compile(r'"\\ue000([^"\\]*)\\ue000"')
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _EXACT_IN_JAVASCRIPT: Final = 2**53
 _LONGEST_NUMBER: Final = 400
+_LARGE: Final = 256 * 1024
+"""Signs. Of a longer text only one parse is kept: each takes up to sixty times its size."""
 _MOST_JAVASCRIPT_DIGITS: Final = 21
 
 
@@ -182,6 +184,8 @@ class Document:
 
     def _value(self, numbers: str) -> Any:  # noqa: ANN401 - any JSON value
         if numbers not in self._parsed:
+            if len(self.text) > _LARGE:
+                self._parsed.clear()
             write = _NUMBERS[numbers]
 
             def marked(text: str) -> str:

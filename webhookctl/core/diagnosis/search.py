@@ -132,21 +132,21 @@ class Search:
         digests: Sequence[Construction],
     ) -> Iterator[Found]:
         """Try every combination that the budget allows."""
-        cost = len(keys) * sum(digest.cost for digest in digests)
-        count = len(keys) * len(digests)
         for body in bodies:
             for text in texts:
-                if self._pays(cost * len(body.raw) + count * _FIXED_COST, count):
-                    yield from self._over(body, text, keys, digests)
+                yield from self._over(body, text, keys, digests)
 
     def _over(
         self, body: _BodyVariant, text: Content, keys: Sequence[_KeyVariant], digests: Sequence[Construction]
     ) -> Iterator[Found]:
         """Try every key and digest over one text."""
+        cost = sum(digest.cost for digest in digests) * len(body.raw) + len(digests) * _FIXED_COST
         has_secret = "secret" in text.template.names
         so_far = body.mistakes + text.mistakes
-        message = text.message(body.raw, b"")
+        message = text.message(body.raw, b"") if self.left > cost else b""
         for key in keys:
+            if not self._pays(cost, len(digests)):
+                continue
             message = text.message(body.raw, key.value) if has_secret else message
             if message is None:
                 return
@@ -239,7 +239,7 @@ class Search:
         seen = {hash(raw)}
         room = _MOST_KEPT
         for row in ROWS:
-            if not self._pays(row.cost * len(raw), 1):
+            if not row.applies(raw) or not self._pays(row.price(raw), 1):
                 continue
             for mistake, changed in row.variants(body):
                 if hash(changed) in seen:
