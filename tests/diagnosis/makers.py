@@ -1,4 +1,4 @@
-"""Every mistake of the space, made: from a valid scene to one in which just that is wrong, or None where it can't be."""
+"""Every mistake of the space, made: from a valid scene to one where just that is wrong, or None where it can't be."""
 
 import base64
 import gzip
@@ -6,16 +6,27 @@ import hashlib
 import hmac
 import html
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-from tests.diagnosis.scene import ENCODE, NOW, PRIVATE, TEXT, Scene, put, schemes
+from tests.diagnosis.scene import ENCODE, NOW, Scene
 from webhookctl.core.signatures import Algorithm, Encoding, Kind, SecretEncoding, TimestampFormat
 
 Maker = Callable[[Scene], Scene | None]
 
 FORM: Final = b"payload=%7B%22a%22%3A1%7D&note=x+y&b=2"
+
+
+def indented_by_four(number: bytes) -> bytes:
+    lines = [
+        b'    "b\\/c": "\\u00e9<&>\'=",',
+        b'    "a": [',
+        *(b"        " + one for one in (b"1,", b"2.0,", b"{},", number)),
+    ]
+    return b"\n".join([b"{", *lines, b"    ]", b"}"])
+
 
 # The same JSON by several writers, each from its own documentation or output; what is received is WRITTEN_HERE.
 WRITTEN_HERE: Final = '{ "b/c" :"é<&>\'=", "a": [1,\t2.0, {}, 1e3 ] }'.encode()
@@ -26,10 +37,10 @@ WRITTEN: Final[Mapping[str, bytes]] = {
     "Python, as text": '{"b/c": "é<&>\'=", "a": [1, 2.0, {}, 1000.0]}'.encode(),
     "Python, compact": b'{"b/c":"\\u00e9<&>\'=","a":[1,2.0,{},1000.0]}',
     "Python, sorted": b'{"a": [1, 2.0, {}, 1000.0], "b/c": "\\u00e9<&>\'="}',
-    "Python, indented by 4": b'{\n    "b/c": "\\u00e9<&>\'=",\n    "a": [\n        1,\n        2.0,\n        {},\n        1000.0\n    ]\n}',
+    "Python, indented by 4": indented_by_four(b"1000.0").replace(b"b\\/c", b"b/c"),
     "PHP": b'{"b\\/c":"\\u00e9<&>\'=","a":[1,2.0,{},1e3]}',
     "PHP, JSON_UNESCAPED_UNICODE": '{"b\\/c":"é<&>\'=","a":[1,2.0,{},1e3]}'.encode(),
-    "PHP, JSON_PRETTY_PRINT": b'{\n    "b\\/c": "\\u00e9<&>\'=",\n    "a": [\n        1,\n        2.0,\n        {},\n        1e3\n    ]\n}',
+    "PHP, JSON_PRETTY_PRINT": indented_by_four(b"1e3"),
     "Go": '{"b/c":"é\\u003c\\u0026\\u003e\'=","a":[1,2.0,{},1e3]}'.encode(),
     "Gson": '{"b/c":"é\\u003c\\u0026\\u003e\\u0027\\u003d","a":[1,2.0,{},1e3]}'.encode(),
     ".NET": b'{"b/c":"\\u00E9\\u003C\\u0026\\u003E\\u0027=","a":[1,2.0,{},1e3]}',
@@ -107,7 +118,7 @@ BODY: Final[Mapping[str, Maker]] = {
     "body.json_string_signed": signed(lambda body: json.dumps(body.decode(), ensure_ascii=False).encode()),
     "body.python_literal": received(lambda body: repr(body).encode()),
     "body.empty_signed": signed(lambda _: b""),
-} | {}
+}
 REWRITTEN: Final[Mapping[str, Maker]] = {
     f"body.json_rewritten ({who})": instead(text, WRITTEN_HERE) for who, text in WRITTEN.items()
 }
@@ -178,11 +189,6 @@ def without_padding(scene: Scene) -> Scene | None:
     return scene.but(ours=(text.rstrip(b"="),)) if text.endswith(b"=") else None
 
 
-def test_and_live(scene: Scene) -> Scene | None:
-    made = theirs(lambda key: key.replace(b"test", b"live"))(scene)
-    return made
-
-
 SECRET: Final[Mapping[str, Maker]] = {
     "secret.blanks_around": text_changed(lambda text: b" " + text + b"\n"),
     "secret.blanks_missing": theirs(lambda key: key + b"\n"),
@@ -205,7 +211,7 @@ SECRET: Final[Mapping[str, Maker]] = {
     "secret.html_unescaped": theirs(lambda key: html.escape(key.decode()).encode()),
     "secret.upper_case": theirs(bytes.upper),
     "secret.lower_case": theirs(bytes.lower),
-    "secret.test_for_live": test_and_live,
+    "secret.test_for_live": theirs(lambda key: key.replace(b"test", b"live")),
 }
 
 
@@ -214,16 +220,27 @@ def signs(scene: Scene) -> bool:
     return scene.scheme.kind is not Kind.TOKEN
 
 
-CONTENTS: Final[Mapping[str, Callable[[Scene, bytes, bytes, bytes], bytes]]] = {
-    "{body}": lambda scene, body, time, id_: body,
-    "{timestamp}.{body}": lambda scene, body, time, id_: time + b"." + body,
-    "{body}:{timestamp}": lambda scene, body, time, id_: body + b":" + time,
-    "v0:{timestamp}:{body}": lambda scene, body, time, id_: b"v0:" + time + b":" + body,
-    "{id}.{timestamp}.{body}": lambda scene, body, time, id_: id_ + b"." + time + b"." + body,
-    "{url}{body}": lambda scene, body, time, id_: scene.url.encode() + body,
-    "{timestamp}{body}": lambda scene, body, time, id_: time + body,
-    "{timestamp}:{body}": lambda scene, body, time, id_: time + b":" + body,
-}
+CONTENTS: Final = (
+    "{body}",
+    "{timestamp}.{body}",
+    "{body}:{timestamp}",
+    "v0:{timestamp}:{body}",
+    "{id}.{timestamp}.{body}",
+    "{url}{body}",
+    "{timestamp}{body}",
+    "{timestamp}:{body}",
+)
+
+
+def filled(written: str, scene: Scene) -> bytes:
+    """Put together what is signed, in another way than the program does."""
+    parts = {
+        b"{body}": scene.document,
+        b"{timestamp}": scene.signed_timestamp.encode(),
+        b"{id}": scene.message_id.encode(),
+        b"{url}": scene.url.encode(),
+    }
+    return b"".join(parts.get(part, part) for part in re.split(rb"(\{[a-z]+\})", written.encode()))
 
 
 def content(name: str) -> Maker:
@@ -234,33 +251,10 @@ def content(name: str) -> Maker:
             return None
         if "{timestamp}" in name and not scene.scheme.timestamp_sources:
             scene = scene.but(dress=lambda headers: [*headers, ("X-Request-Timestamp", scene.timestamp)])
-        if "{id}" in name and "X-Event-Id" not in str(scene.scheme.templates):
+        if "{id}" in name and id_header(scene) is None:
             before = scene.dress
-            has_id = any("id" in str(header).lower() for one in scene.scheme.templates for header in one.headers)
-            if not has_id:
-                scene = scene.but(dress=lambda headers: [*before(headers), ("X-Event-Id", scene.message_id)])
-        write = CONTENTS[name]
-
-        def text(of: Scene) -> bytes:
-            return write(of, of.document, of.signed_timestamp.encode(), of.message_id.encode())
-
-        return scene.but(content=text)
-
-    return make
-
-
-def preset_content(name: str) -> Maker:
-    """The supplier signs as another preset says."""
-
-    def make(scene: Scene) -> Scene | None:
-        other = schemes()[name].signed
-        if scene.in_body or scene.scheme.kind not in {Kind.HMAC, Kind.ED25519} or other.fields or other.cuts:
-            return None
-        if "secret" in other.names or other.headers or "param" in other.names:
-            return None
-        if "timestamp" in other.names and not scene.scheme.timestamp_sources:
-            return None
-        return scene.but(content=lambda of: other.render(of.source))
+            scene = scene.but(dress=lambda headers: [*before(headers), ("X-Event-Id", scene.message_id)])
+        return scene.but(content=lambda of: filled(name, of))
 
     return make
 
@@ -436,21 +430,13 @@ TIME: Final[Mapping[str, Maker]] = {
     "time.old": later(1_234_567_890),
     "time.future": later(-1_234_000),
 }
-
-
-def played_as(other: str) -> Maker:
-    """The delivery of another preset, taken for this one's."""
-
-    def make(scene: Scene) -> Scene | None:
-        from tests.diagnosis.scene import scene as scene_of  # noqa: PLC0415 - the name is taken here
-
-        real = scene_of(other)
-        if real.ours != scene.ours or other == scene.name:
-            return None
-        return scene.but(played=real)
-
-    return make
-
-
-SINGLES: Final[Mapping[str, Maker]] = {**BODY, **REWRITTEN, **SECRET, **SIGNED, **DIGEST, **HEADER, **TIME}
-__all__ = ["PRIVATE", "SINGLES", "TEXT", "put"]
+FAMILIES: Final[Mapping[str, Mapping[str, Maker]]] = {
+    "body": BODY,
+    "body, written anew": REWRITTEN,
+    "secret": SECRET,
+    "signed content": SIGNED,
+    "digest": DIGEST,
+    "header": HEADER,
+    "time": TIME,
+}
+"""Every single mistake."""

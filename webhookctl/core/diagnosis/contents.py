@@ -70,15 +70,24 @@ class Content:
         return replace(self, mistakes=(*self.mistakes, mistake), **changes)  # type: ignore[arg-type] # fields of ours
 
 
-def contents(case: Case) -> Sequence[Content]:
-    """Return what may have been signed: what the scheme says first, then by the number of mistakes."""
+def near(case: Case) -> Sequence[Content]:
+    """Return what may have been signed under one mistake at most: what the scheme says first."""
     if case.scheme.kind is Kind.TOKEN:
         return [_content(case, compile_template("", {}, "signed"))]
-    base = _content(case, case.scheme.in_body if case.is_in_body else case.scheme.signed)
-    found = [base, *_amiss(case, base)]
-    for other in _others(case, base):
-        found += [other, *_amiss(case, other)]
-    return sorted((one for one in found if _is_possible(case, one)), key=lambda one: len(one.mistakes))
+    base = _stated(case)
+    return [one for one in (base, *_amiss(case, base), *_others(case, base)) if _is_possible(case, one)]
+
+
+def far(case: Case) -> Sequence[Content]:
+    """Return what may have been signed under two mistakes."""
+    if case.scheme.kind is Kind.TOKEN:
+        return []
+    others = [one for one in _others(case, _stated(case)) if _is_possible(case, one)]
+    return [one for other in others for one in _amiss(case, other) if _is_possible(case, one)]
+
+
+def _stated(case: Case) -> Content:
+    return _content(case, case.scheme.in_body if case.is_in_body else case.scheme.signed)
 
 
 def shown(template: Template) -> str:

@@ -41,12 +41,12 @@ def _is_readable(scheme: Scheme, text: bytes) -> bool:
 
 def expected(delivery: Delivery, scheme: Scheme, key: bytes) -> bytes | None:
     """Return the signature that the delivery would have to have: a forgery token. None where none can be made."""
-    from webhookctl.core.diagnosis.contents import contents  # noqa: PLC0415 - not needed to recognise
+    from webhookctl.core.diagnosis.contents import near  # noqa: PLC0415 - not needed to recognise
     from webhookctl.core.diagnosis.digests import constructions  # noqa: PLC0415 - as above
 
     made = constructions(scheme)[0].make
     try:
-        message = contents(Case(delivery, scheme, ()))[0].message(delivery.body, key)
+        message = near(Case(delivery, scheme, ()))[0].message(delivery.body, key)
     except SignatureError:
         return None
     return None if made is None or message is None else made(key, message)

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 from webhookctl.core.deliveries import Delivery
 from webhookctl.core.diagnosis.bodies import ROWS, Body
 from webhookctl.core.diagnosis.case import Case
-from webhookctl.core.diagnosis.contents import Content, contents
+from webhookctl.core.diagnosis.contents import Content, far, near
 from webhookctl.core.diagnosis.digests import Construction, constructions
 from webhookctl.core.diagnosis.findings import Mistake, Mistakes
 from webhookctl.core.diagnosis.presented import SHORTEST, presented
@@ -101,7 +101,7 @@ class Search:
     def _stages(self) -> Iterator[_Stage]:
         """Return each part of the walk with the fewest mistakes that can come of it, the likely ones first."""
         as_is = [_BodyVariant((), self.case.delivery.body)]
-        texts0, texts1, texts2 = _by_count(contents(self.case))
+        texts0, texts1, _ = _by_count(near(self.case))
         digests0, digests1, digests2 = _by_count(constructions(self.case.scheme))
         keys0, keys1, _ = _by_count(self._keys(self._near_keys()))
         yield 0, self._walk(as_is, texts0, keys0, digests0)
@@ -117,7 +117,7 @@ class Search:
         yield 2, self._walk(as_is, texts1, keys0, digests1)
         _, _, keys2 = _by_count(self._keys([*self._near_keys(), *self._far_keys()]))
         yield 2, self._walk(as_is, texts0, keys2, digests0)
-        yield 2, self._walk(as_is, texts2, keys0, digests0)
+        yield 2, self._walk(as_is, far(self.case), keys0, digests0)
         yield 2, self._walk(as_is, texts0, keys0, digests2)
         yield 2, self._walk(changed, texts0, keys1, digests0)
         yield 2, self._walk(changed, texts0, keys0, digests1)
@@ -143,16 +143,14 @@ class Search:
         cost = sum(digest.cost for digest in digests) * len(body.raw) + len(digests) * _FIXED_COST
         has_secret = "secret" in text.template.names
         so_far = body.mistakes + text.mistakes
-        message = text.message(body.raw, b"") if self.left > cost else b""
-        for key in keys:
+        message = text.message(body.raw, b"") if self.left >= cost else b""
+        for key in keys if message is not None else ():
             if not self._pays(cost, len(digests)):
                 continue
             message = text.message(body.raw, key.value) if has_secret else message
-            if message is None:
-                return
             for digest in digests:
                 self.tried += 1
-                for mistakes in self._matches(digest, key.value, message):
+                for mistakes in self._matches(digest, key.value, message or b""):
                     yield Found(_told_once(so_far + key.mistakes + digest.mistakes + mistakes), key.reference)
 
     def _matches(self, digest: Construction, key: bytes, message: bytes) -> Iterator[Mistakes]:
