@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LONGEST: Final = 64 * 1024 * 1024
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _UNIX: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _SECONDS_DIGITS: Final = 11
 
 
@@ -99,8 +100,8 @@ def moment(text: str | None) -> int | None:
     if _UNIX.fullmatch(text):
         return int(text) * (1000 if len(text) <= _SECONDS_DIGITS else 1)
     try:
-        # A time without an offset is the operator's own.
-        return round(datetime.fromisoformat(text).timestamp() * 1000)
+        # A time without an offset is the operator's own. fromisoformat alone takes any row of digits for a date.
+        return round(datetime.fromisoformat(text if _DATE.match(text) else "").timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
         shown = text if len(text) <= 40 else f"{text[:40]}…"  # noqa: PLR2004 - a line's worth
         raise UsageError(

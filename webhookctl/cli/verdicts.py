@@ -74,7 +74,7 @@ def _explained(found: "Diagnosis") -> Iterator[str]:
     if found.mistakes and found.confidence is not Confidence.NONE:
         yield f"Tried {found.tried} variants."
     if found.untried:
-        yield f"{found.untried} variants were left untried, to answer in time: the body is large."
+        yield f"At least {found.untried} variants were left untried, to answer in time: the body is large."
 
 
 def _all(found: "Diagnosis") -> str:

@@ -55,7 +55,7 @@ class Diagnosis:
     """One, or several that were made together; none where nothing explains it."""
     tried: int = 0
     untried: int = 0
-    """Variants that the budget left out."""
+    """Variants that the budget left out, at the least: pairs with a body that was never made are not counted."""
     matched: str | None = None
     """The reference of the secret under which it verifies, once the mistakes are undone."""
 
