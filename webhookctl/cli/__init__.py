@@ -20,8 +20,10 @@ from webhookctl.cli import (
     send,
     serve,
     setup,
+    sign,
     status,
     suppliers,
+    verify,
     work,
 )
 from webhookctl.core.errors import ExitCode, StoreBrokenError, WebhookctlError
@@ -71,6 +73,8 @@ def _globals(
 setup.register(app)
 serve.register(app)
 work.register(app)
+verify.register(app)
+sign.register(app)
 send.register(app)
 poll.register(app)
 status.register(app)

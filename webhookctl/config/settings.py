@@ -10,10 +10,10 @@ from pydantic import AfterValidator, Field, field_validator
 from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
 from webhookctl.config.api_settings import ApiSettings, AuthSettings, ListSettings, ThenSettings
 from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
-from webhookctl.config.secrets import SecretRef
 from webhookctl.config.supplier_settings import SupplierSettings
 from webhookctl.config.tables import Refusals, Table
 from webhookctl.core.signatures import Scheme, Secret
+from webhookctl.secrets import SecretRef
 
 
 def _supplier_name(name: str) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
 
 from webhookctl.config import units
-from webhookctl.config.secrets import SecretRef
 from webhookctl.core.errors import SettingsError
+from webhookctl.secrets import SecretRef
 
 _T = TypeVar("_T")
 

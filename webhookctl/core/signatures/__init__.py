@@ -10,7 +10,7 @@ from webhookctl.core.signatures.scheme import Scheme
 from webhookctl.core.signatures.signing import Signed, sign
 from webhookctl.core.signatures.timestamps import TimestampFormat
 from webhookctl.core.signatures.values import Algorithm, Encoding, Kind
-from webhookctl.core.signatures.verification import verify
+from webhookctl.core.signatures.verification import sent_at, verify
 
 __all__ = [
     "Algorithm",
@@ -24,6 +24,7 @@ __all__ = [
     "Signed",
     "TimestampFormat",
     "params_needed",
+    "sent_at",
     "sign",
     "verify",
     "with_params",

@@ -62,6 +62,15 @@ def verify(delivery: Delivery, scheme: Scheme, keys: Sequence[Key], *, now: int)
     return Verified(delivery, key.reference, _event_id(source, scheme, presented.template))
 
 
+def sent_at(delivery: Delivery, scheme: Scheme) -> int | None:
+    """Return the delivery's timestamp in milliseconds since 1970, None where there is none; raises `SignatureError`."""
+    if not scheme.timestamp_sources:
+        return None
+    source = Source(delivery.body, _headers(delivery, scheme), delivery.url, delivery.method)
+    _, timestamp = _signatures(_presented(source, scheme, delivery), scheme)
+    return _sent_at(source, scheme, timestamp)
+
+
 def _headers(delivery: Delivery, scheme: Scheme) -> dict[bytes, bytes]:
     """Return the headers that the scheme looks at; one that comes twice could be read in two ways."""
     found: dict[bytes, bytes] = {}

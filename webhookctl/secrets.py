@@ -69,16 +69,35 @@ class SecretRef:
 
     def read(self, environ: Mapping[str, str], base: Path) -> Secret:
         """Return the secret; a relative `file:` is looked for in `base`. Raises `SettingsError`."""
+        return Secret(self._checked(self._value(self._written(environ, base))), self.reference)
+
+    def read_to_try(self, environ: Mapping[str, str], base: Path) -> tuple[Secret, bool]:
+        """Return the secret with whatever stands around it, and whether a newline at its end was taken off.
+
+        For finding out whether just that is wrong. Raises `SettingsError`.
+        """
+        written = self._written(environ, base)
+        value = self._value(written)
+        if not value:
+            raise SettingsError(f"{self} is empty.")
+        return Secret(value, self.reference), value != written
+
+    def _written(self, environ: Mapping[str, str], base: Path) -> bytes:
         match self.source:
             case SecretSource.ENV:
-                value = self._from_environment(environ)
+                return self._from_environment(environ)
             case SecretSource.FILE:
-                value = self._from_file(base / self.name, guarded_by_mode=True)
+                return self._from_file(base / self.name, guarded_by_mode=True)
             case SecretSource.CREDENTIAL:
-                value = self._from_credential(environ, base)
+                return self._from_credential(environ, base)
             case _:
                 assert_never(self.source)
-        return Secret(self._checked(value), self.reference)
+
+    def _value(self, written: bytes) -> bytes:
+        """Every editor ends a file with a newline; exactly one goes."""
+        if self.source is SecretSource.ENV or not written.endswith(b"\n"):
+            return written
+        return written.removesuffix(b"\n").removesuffix(b"\r")
 
     def _from_environment(self, environ: Mapping[str, str]) -> bytes:
         value = environ.get(self.name)
@@ -111,8 +130,7 @@ class SecretRef:
             os.close(descriptor)
         if len(value) > _LONGEST:
             raise SettingsError(f"{self} holds more than {_LONGEST} bytes: that is no secret. Is it the right file?")
-        # Every editor ends a file with a newline; exactly one goes.
-        return value.removesuffix(b"\n").removesuffix(b"\r") if value.endswith(b"\n") else value
+        return value
 
     def _check(self, status: os.stat_result, path: Path, *, guarded_by_mode: bool) -> None:
         if not stat.S_ISREG(status.st_mode):
