@@ -4,12 +4,13 @@ import json
 
 from pytest_httpserver import HTTPServer
 
-from tests.polling.asking import HOUR, KEY, actions_of, api, arrive, ask, order_of, said
+from tests.polling.asking import KEY, actions_of, api, arrive, ask, order_of, said
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.core.events import EventState
 from webhookctl.core.orders import CodesRule, OrderStatus
 from webhookctl.core.outcomes import Found, NotAnswered, NotAsked, PersonTold, StillOpen
 from webhookctl.core.ports.events import EventQuery
+from webhookctl.core.retries import HOUR
 
 
 def test_a_fulfilled_order_is_delivered(store: SqliteStore, httpserver: HTTPServer) -> None:
