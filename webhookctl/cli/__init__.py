@@ -9,7 +9,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from webhookctl import __version__
-from webhookctl.cli import actions, events, orders, output, poll, rejected, send, serve, setup, status, work
+from webhookctl.cli import actions, demo, events, orders, output, poll, rejected, send, serve, setup, status, work
 from webhookctl.core.errors import ExitCode, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
@@ -59,6 +59,7 @@ serve.register(app)
 work.register(app)
 send.register(app)
 poll.register(app)
+demo.register(app)
 status.register(app)
 events.register(app)
 orders.register(app)
