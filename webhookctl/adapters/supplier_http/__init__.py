@@ -19,11 +19,12 @@ from webhookctl.core.ports.supplier import Condition, ListCall, NotAsked, NotKno
 
 __all__ = ["Authorisation", "Caller", "Client", "Fixed", "HttpSupplier", "OAuth2"]
 
-_SMALLEST_BATCH: Final = 32
-_ROUNDS: Final = 8
-"""Questions per connection and batch: so that the store is written seldom, and yet what is learned is soon there."""
+_FIRST_BATCH: Final = 32
+_MOST_IN_BATCH: Final = 512
+_MOST_LISTED: Final = 16
+"""Lists per batch: with a hundred orders in each."""
 _SECONDS: Final = 4.0
-"""How long a batch may last at a supplier's rate."""
+"""How long a batch may last: so that the store is written seldom, and yet what is learned is soon there."""
 _MOST_PAGES: Final = 1_000
 _NO_ID: Final = "nothing is known of it that the supplier could be asked by"
 _SAME_PAGE: Final = "the supplier answers the same page again and again"
@@ -47,11 +48,11 @@ class HttpSupplier:
 
     @property
     def batch(self) -> int:
-        api = self.caller.api
-        if api.list is not None and api.list.ids is not None:
-            calls, per_call = api.concurrency, api.list.page_size
-        else:
-            calls, per_call = max(_SMALLEST_BATCH, api.concurrency * _ROUNDS), 1
+        api, took_s = self.caller.api, self.caller.took_s
+        lists = api.list is not None and api.list.ids is not None
+        most, per_call = (_MOST_LISTED, api.list.page_size) if lists and api.list else (_MOST_IN_BATCH, 1)
+        calls = _FIRST_BATCH if took_s is None else round(_SECONDS * api.concurrency / max(took_s, 0.001))
+        calls = min(max(calls, api.concurrency), most)
         if api.per_second is not None:
             calls = min(calls, max(1, round(api.per_second * _SECONDS)))
         return calls * per_call
@@ -133,20 +134,19 @@ class HttpSupplier:
             raise self.caller.useless(f"{self.name}: {unreadable[0].reason}.")
         self.caller.well()
         by_id = {one.order_id: one for one in said if one.order_id}
-        return [await self._from_list(order, by_id.get(order.order_id or ""), until) for order in orders]
+        replies = [_from_list(by_id.get(order.order_id or "")) for order in orders]
+        return [
+            await self._ask_alone(order, until) if reply is None else reply
+            for order, reply in zip(orders, replies, strict=True)
+        ]
 
-    async def _from_list(self, order: Order, what: Event | Unmapped | None, until: float) -> Reply:
-        if what is None:
-            return NotKnown()
-        fulfilled = isinstance(what, Event) and what.type is EventType.FULFILLED
-        if fulfilled and isinstance(what, Event) and lacks_codes(what.items, 0):
-            try:
-                return await self._ask_one(order, until)
-            except (TimeUpError, StoppedError):
-                return NotAsked()
-            except UpstreamError as error:
-                return Unanswered(str(error))
-        return Said(what)
+    async def _ask_alone(self, order: Order, until: float) -> Reply:
+        try:
+            return await self._ask_one(order, until)
+        except (TimeUpError, StoppedError):
+            return NotAsked()
+        except UpstreamError as error:
+            return Unanswered(str(error))
 
     def _usable(self, what: Event | Unmapped) -> Event | Unmapped:
         """Raise `UnansweredError` where nothing can be read: that is the supplier's doing, or a wrong `api.map`."""
@@ -215,6 +215,14 @@ class HttpSupplier:
         if body is None:
             raise UpstreamError(f"{self.name} has no list of orders where `api.list.path` says it is.")
         return body
+
+
+def _from_list(what: Event | Unmapped | None) -> Reply | None:
+    """Return what a list says of an order; None where it must be asked about alone, as its codes stand elsewhere."""
+    if what is None:
+        return NotKnown()
+    fulfilled = isinstance(what, Event) and what.type is EventType.FULFILLED and lacks_codes(what.items, 0)
+    return None if fulfilled else Said(what)
 
 
 def _mine(said: Sequence[Event | Unmapped], order: Order) -> Event | Unmapped:
