@@ -93,6 +93,11 @@ def confidential_headers(settings: "Settings", supplier: str) -> frozenset[bytes
     return frozenset(name.key for name in known.scheme.signature_header) if known else frozenset()
 
 
+def asked_suppliers(settings: "Settings") -> list[str]:
+    """Return the suppliers that can be asked about their orders."""
+    return [name for name, one in settings.suppliers.items() if one.asked is not None]
+
+
 def handled_kinds(settings: "Settings") -> frozenset[ActionKind]:
     """Return the kinds of action that somebody carries out."""
     return frozenset(settings.actions.by_kind())
