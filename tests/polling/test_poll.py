@@ -79,6 +79,20 @@ def test_a_late_webhook_is_a_duplicate_and_counted(store: SqliteStore, httpserve
     assert 0 < ended.most_late_ms < HOUR
 
 
+def test_a_webhook_that_says_otherwise_is_not_late(store: SqliteStore, httpserver: HTTPServer) -> None:
+    """A webhook that contradicts what asking found is a conflict, alerted as such, and counts as no late one."""
+    arrive(store, 1)
+    httpserver.expect_request("/orders/S-1").respond_with_json(said("S-1", "done", "CODE-1"))
+    ask(store, api(httpserver.url_for("")))
+
+    arrive(store, 1, age=-1000, status="failed")
+
+    (ended,) = store.leases.endings(since=0)
+    assert (ended.late, ended.missed) == (0, 1)
+    assert store.events.find(EventQuery())[0].state is EventState.DONE
+    assert sorted(actions_of(store)) == [("alert", "failed after fulfilled"), ("deliver", "order")]
+
+
 def test_a_missed_webhook_is_counted(store: SqliteStore, httpserver: HTTPServer) -> None:
     """Of two orders that ended, one by webhook and one found by asking, one webhook is missed."""
     arrive(store, 1)

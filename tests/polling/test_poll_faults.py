@@ -340,6 +340,26 @@ def test_a_token_is_fetched_once_and_kept(store: SqliteStore) -> None:
     assert seen.count("Bearer T2") == 15
 
 
+def test_many_that_wait_for_a_token_fetch_one(store: SqliteStore) -> None:
+    """Twenty questions that find the token at its end wait for the one that fetches the next."""
+    arrive(store, 1)
+    fetched = list[bytes]()
+
+    async def answer(peer: Peer) -> None:
+        while True:
+            fetched.append((await peer.request())[2])
+            await asyncio.sleep(0.05)
+            await peer.say(response("200 OK", b'{"access_token": "T", "expires_in": "3600"}'))
+
+    async def all_of_it() -> set[str]:
+        async with raw_server(answer) as server, aclosing(Outbound()) as outbound:
+            proof = OAuth2(Client(f"{server.url}/token", "me", "secret", as_json=True), outbound)
+            return {one["authorization"] for one in await asyncio.gather(*(proof.headers(5) for _ in range(20)))}
+
+    assert asyncio.run(all_of_it()) == {"Bearer T"}
+    assert [json.loads(body)["grant_type"] for body in fetched] == ["client_credentials"]
+
+
 def test_a_refused_client_stops_the_supplier(store: SqliteStore) -> None:
     """Where no token is given for our client, nothing more is asked, and the sentence names what to mend."""
     arrive(store, 1, 2)
