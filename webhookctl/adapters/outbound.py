@@ -138,7 +138,7 @@ class Outbound:
         user, password = target.username, target.password
         request = self._client.build_request(
             method,
-            target.copy_with(userinfo=b""),
+            target.copy_with(userinfo=b"") if target.userinfo else target,
             content=body,
             headers={"accept-encoding": "identity", **headers},
             timeout=httpx.Timeout(None, pool=timeout_s * _SHARE_FOR_CONNECTING),

@@ -11,6 +11,7 @@ import typer
 from webhookctl import __version__
 from webhookctl.cli import (
     actions,
+    demo,
     events,
     orders,
     output,
@@ -77,6 +78,7 @@ verify.register(app)
 sign.register(app)
 send.register(app)
 poll.register(app)
+demo.register(app)
 status.register(app)
 events.register(app)
 orders.register(app)
