@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str =
         _rich_table(columns, lines)
     else:
         for line in [[column.lower().replace(" ", "_") for column in columns], *lines]:
-            _write(sys.stdout, "\t".join(line))
+            _write(sys.stdout, "\t".join(map(_guarded, line)))
+
+
+def _guarded(cell: str) -> str:
+    """Put an apostrophe before what a spreadsheet would take for a formula: nobody's reference may run a program."""
+    return f"'{cell}" if cell[:1] in {"=", "+", "@"} or (cell[:1] == "-" and not _is_number_or_dash(cell)) else cell
+
+
+def _is_number_or_dash(cell: str) -> bool:
+    return cell == "-" or cell[1:].replace(".", "", 1).isdigit()
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
@@ -58,6 +68,20 @@ def heading(text: str) -> None:
         _console().print(f"\n{printable(text)}", style="bold")
     else:
         _write(sys.stdout, f"\n{printable(text)}")
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> "Iterator[Callable[[int], None]]":
+    """Show a bar on stderr where it is a terminal; call what is given with how much of `total` is done."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True, markup=False), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 def when(moment: str | None, *, utc: bool = False) -> str:

@@ -1,8 +1,9 @@
 """The settings file and environment, checked once, frozen."""
 
 from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
+from webhookctl.config.alarm_settings import AlarmSettings
 from webhookctl.config.demo import demo_settings, make_demo, new_key, refuse_public, write_new
-from webhookctl.config.place_settings import ServeSettings, StoreSettings
+from webhookctl.config.place_settings import ServeSettings, StoreSettings, admin_token
 from webhookctl.config.reading import FILE_NAME, SYSTEM_FILE, find, load
 from webhookctl.config.secrets import SecretRef, SecretSource
 from webhookctl.config.settings import Settings
@@ -14,6 +15,7 @@ __all__ = [
     "SYSTEM_FILE",
     "ActionsSettings",
     "Address",
+    "AlarmSettings",
     "HandlerSettings",
     "RetrySettings",
     "SecretRef",
@@ -22,6 +24,7 @@ __all__ = [
     "Settings",
     "StoreSettings",
     "SupplierSettings",
+    "admin_token",
     "demo_settings",
     "find",
     "load",

@@ -1,15 +1,18 @@
 """Who sends, by a preset and what is said against it."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, StrictBool, StrictStr, model_validator
 
 from webhookctl import suppliers
-from webhookctl.config.tables import PositiveDuration, References, Refusals, Table, UnknownKeyError
+from webhookctl.config import units
+from webhookctl.config.tables import PositiveDuration, References, Refusals, Table, UnknownKeyError, by
 from webhookctl.core.errors import SchemeError, SettingsError
 from webhookctl.core.mapping import Mapping as BodyMapping
 from webhookctl.core.orders import CodesRule, Policy
+from webhookctl.core.retries import SECOND
 from webhookctl.core.signatures import Scheme
 
 
@@ -33,11 +36,18 @@ class SupplierSettings(Table):
     codes: CodesRule = CodesRule.REQUIRED
     head_ok: StrictBool = False
     """HEAD on the hook's path is answered 200: some suppliers probe it so."""
+    low_balance: Annotated[Decimal, by(units.amount)] | None = None
+    """A balance below it, told along with an order, is as good as a `balance.low`."""
+    balance_cooldown: PositiveDuration = 60 * 60 * SECOND
+    """How long no second top-up is asked for."""
+    return_window: PositiveDuration | None = None
+    """How long after its fulfilment the supplier takes an order back."""
     map: dict[str, Any] = Field(default_factory=dict)
     _scheme: Scheme = PrivateAttr()
     _mapping: BodyMapping = PrivateAttr()
     _codes: CodesRule = PrivateAttr()
     _answers_head: bool = PrivateAttr()
+    _return_window: int | None = PrivateAttr()
 
     @property
     def scheme(self) -> Scheme:
@@ -57,7 +67,13 @@ class SupplierSettings(Table):
     @property
     def policy(self) -> Policy:
         """What holds for this supplier's orders."""
-        return Policy(codes=self._codes, sla_ms=self.sla)
+        return Policy(
+            codes=self._codes,
+            sla_ms=self.sla,
+            balance_cooldown_ms=self.balance_cooldown,
+            low_balance=self.low_balance,
+            return_window_ms=self._return_window,
+        )
 
     @model_validator(mode="after")
     def _merge(self) -> Self:
@@ -78,6 +94,9 @@ class SupplierSettings(Table):
         written = self.model_fields_set
         self._codes = self.codes if "codes" in written else CodesRule(preset.get("codes", self.codes))
         self._answers_head = self.head_ok if "head_ok" in written else bool(preset.get("head_ok", self.head_ok))
+        window = preset.get("return_window")
+        preset_window = units.positive_duration(window) if window is not None else None
+        self._return_window = self.return_window if "return_window" in written else preset_window
         return self
 
     def _preset(self) -> Mapping[str, Any]:

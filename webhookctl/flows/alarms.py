@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
-from webhookctl.core.orders import Action, ActionKind, NewAction, Order, Policy
+from webhookctl.core.orders import Action, ActionKind, NewAction, Order, Policy, moment, return_until
 from webhookctl.core.ports.alarms import Alarms as Port
 
 _FURTHEST_BACK_MS: Final = 7 * 86_400_000
@@ -41,7 +40,7 @@ class Alarms:
 
 def overdue_alert(order: Order) -> NewAction:
     """Say that an order's time has run out."""
-    due = f"it was due at {_moment(order.due_at)}" if order.due_at is not None else "its time has run out"
+    due = f"it was due at {moment(order.due_at)}" if order.due_at is not None else "its time has run out"
     detail = f"Order {order.reference} at {order.supplier} is still {order.status}: {due}."
     return NewAction(*order.key, ActionKind.ALERT, "overdue", detail=detail)
 
@@ -55,16 +54,5 @@ def undelivered_alert(order: Order, action: Action, within_ms: int, return_windo
     )
     until = return_until(order, return_window_ms)
     if until is not None:
-        detail += f" The supplier takes it back until {_moment(until)}."
+        detail += f" The supplier takes it back until {moment(until)}."
     return NewAction(*order.key, ActionKind.ALERT, "undelivered", detail=detail)
-
-
-def return_until(order: Order, return_window_ms: int | None) -> int | None:
-    """Return until when the supplier takes an order back; None where that is not known, or it is not fulfilled."""
-    if order.fulfilled_at is None or return_window_ms is None:
-        return None
-    return order.fulfilled_at + return_window_ms
-
-
-def _moment(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

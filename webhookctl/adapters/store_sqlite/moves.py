@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 
-def write_move(
-    raw: "sqlite3.Connection", cipher: Cipher, move: Move, key: tuple[str, str] | None, *, now: int
-) -> bool:
-    """Write `move` of the order of `key` (None: it is about no order); False, and nothing written, where it is stale."""
+def write_move(raw: "sqlite3.Connection", cipher: Cipher, move: Move, key: tuple[str, str] | None, *, now: int) -> bool:
+    """Write `move` of the order of `key` (None: it is about no order); False, and nothing written, when stale."""
     if move.order is not None and not save(raw, cipher, move.order):
         return False
     if key is not None:

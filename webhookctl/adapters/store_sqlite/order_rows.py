@@ -33,7 +33,8 @@ def save(raw: "sqlite3.Connection", cipher: Cipher, order: Order) -> bool:
     """Write `order` if the store still has it at `order.version`; False, and nothing written, where it moved on."""
     paid = (order.paid.amount, order.paid.currency) if order.paid else (None, None)
     times = (order.created_at, order.updated_at)
-    rest = (order.order_id, order.due_at, order.fulfilled_at, order.ask_at, order.learned_by, order.held, *paid, order.released)
+    state = (order.due_at, order.fulfilled_at, order.ask_at, order.learned_by, order.held)
+    rest = (order.order_id, *state, *paid, order.released)
     if order.version == 0:
         written = raw.execute(_INSERT, (*order.key, order.status, *times, *rest))
     else:

@@ -63,7 +63,7 @@ def advance(order: Order | None, event: Event, policy: Policy, *, known_at: tupl
 
 
 def _hinted(order: Order | None, event: Event, policy: Policy, now: int) -> Move:
-    """Have the supplier asked, by the order id that is stored; believing the hint would let anybody have what isn't his.
+    """Have the supplier asked, by the order id that is stored: to believe a hint would let anybody have another's code.
 
     It neither makes an order, nor moves or holds one, nor gives it an order id.
     """
@@ -83,7 +83,7 @@ def _told(order: Order | None, event: Event, policy: Policy, known_at: tuple[str
     before = order or _first_heard(event, event.reference or "", policy, now)
     hold = _hold(order, event, known_at)
     if cell.to is OrderStatus.FULFILLED and policy.codes is CodesRule.REQUIRED and _lacks_codes(before, event):
-        move = _without_codes(order, before, event, policy, hold, now)
+        move = _without_codes(order, replace(before, held=hold), event, policy, now)
         restraints = tuple(_RESTRAINTS[duty] for duty in cell.duties if duty is Duty.HOLD_REFUND)
     else:
         after = _moved(before, event, cell, hold, now)
@@ -132,18 +132,16 @@ def _lacks_codes(before: Order, event: Event) -> bool:
     return len(event.items) < max(1, len(before.items)) or any(not (item.code or item.pin) for item in event.items)
 
 
-def _without_codes(
-    order: Order | None, before: Order, event: Event, policy: Policy, hold: str | None, now: int
-) -> Move:
+def _without_codes(order: Order | None, before: Order, event: Event, policy: Policy, now: int) -> Move:
     """Move nothing: ask for the codes at once, or hold the order where nobody can be asked."""
     if not policy.can_ask:
-        waiting = replace(before, held=hold or CODES_MISSING)
+        waiting = replace(before, held=before.held or CODES_MISSING)
         why = "there is no API to ask"
     elif event.via is Via.POLL:  # just asked: it is asked again at the usual intervals
-        waiting = replace(before, held=hold)
+        waiting = before
         why = "asking did not bring them either"
     else:
-        waiting = replace(before, held=hold, ask_at=now)
+        waiting = replace(before, ask_at=now)
         why = None
     after = waiting if waiting == order else replace(waiting, updated_at=now)
     alerts = list[NewAction]()

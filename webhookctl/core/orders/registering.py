@@ -141,9 +141,7 @@ def _same(one: Paid, other: Paid) -> bool:
 def _made(after: Order, hold: str | None, state: Registered, before: Order | None) -> tuple[Registered, Move]:
     if hold is None:
         return state, Move(None if after == before else after)
-    alert = NewAction(
-        *after.key, ActionKind.ALERT, f"held: {hold}", detail=f"Order {after.reference} is held: {hold}."
-    )
+    alert = NewAction(*after.key, ActionKind.ALERT, f"held: {hold}", detail=f"Order {after.reference} is held: {hold}.")
     restraints = tuple(
         Restraint(kind, ActionState.HELD, hold) for kind in (ActionKind.DELIVER, ActionKind.REFUND) if before
     )
