@@ -19,23 +19,23 @@ class Alarms:
 
     store: Port
     policies: Callable[[], Mapping[str, Policy]]
-    deliver_within_ms: int
+    deliver_within_ms: Callable[[], int]
     _looked_at: int | None = field(default=None, init=False)
 
     def run(self, *, now: int) -> int:
         """Alert what is late and was not alerted yet; returns how much that was."""
         since = 0 if self._looked_at is None else self._looked_at - _OVERLAP_MS
         overdue = self.store.overdue(overdue_alert, since=since, until=now, now=now)
-        limit = now - self.deliver_within_ms
-        first = now - _FURTHEST_BACK_MS if self._looked_at is None else since - self.deliver_within_ms
-        undelivered = self.store.undelivered(self._undelivered, since=first, until=limit, now=now)
+        within = self.deliver_within_ms()
+        first = now - _FURTHEST_BACK_MS if self._looked_at is None else since - within
+        undelivered = self.store.undelivered(self._undelivered, since=first, until=now - within, now=now)
         self._looked_at = now
         return overdue + undelivered
 
     def _undelivered(self, order: Order, action: Action) -> NewAction:
         policy = self.policies().get(order.supplier)
         window = policy.return_window_ms if policy else None
-        return undelivered_alert(order, action, self.deliver_within_ms, window)
+        return undelivered_alert(order, action, self.deliver_within_ms(), window)
 
 
 def overdue_alert(order: Order) -> NewAction:

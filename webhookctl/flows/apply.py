@@ -8,12 +8,13 @@ from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState
 from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.mapping import Unmapped, event_key, read
-from webhookctl.core.orders import Move, Order, Policy, advance
+from webhookctl.core.orders import ActionKind, Move, NewAction, Order, Policy, advance
 from webhookctl.core.outcomes import EventApplied
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, Events, Unreadable
 from webhookctl.core.ports.orders import Orders
 
 LEASE_MS: Final = 60_000
+_UNREADABLE_COOLDOWN_MS: Final = 3_600_000
 _TRIES: Final = 10
 """How often an order that keeps moving under us is read again before the claim is left to run out."""
 
@@ -57,9 +58,11 @@ class Apply:
         supplier = self.suppliers.get(claimed.event.supplier)
         if supplier is None:
             reason = f"supplier {claimed.event.supplier} is not in the settings"
-            return _Reading(claimed.event.id, claimed.claim, None, Unmapped(EventState.DEAD, reason))
+            gone = Unmapped(EventState.DEAD, reason)
+            return _Reading(claimed.event.id, claimed.claim, None, gone, claimed.event.supplier)
         key = event_key(claimed.event, supplier.mapping)
-        return _Reading(claimed.event.id, claimed.claim, key, read(claimed.event, supplier.mapping))
+        said = read(claimed.event, supplier.mapping)
+        return _Reading(claimed.event.id, claimed.claim, key, said, claimed.event.supplier)
 
     def _write(self, readings: Sequence["_Reading"], now: int) -> list[tuple[Application, Applied]]:
         """Write `readings` in one transaction; orders that several of them speak of are carried along in memory."""
@@ -91,7 +94,8 @@ class Apply:
     ) -> Application:
         said = reading.said
         if isinstance(said, Unmapped):
-            return Application(reading.id, reading.claim, said.state, said.reason, key=reading.key)
+            moves = (_unreadable(reading.supplier, now),) if said.state is EventState.DEAD and reading.supplier else ()
+            return Application(reading.id, reading.claim, said.state, said.reason, key=reading.key, moves=moves)
         key = (said.supplier, said.reference or "")
         elsewhere = known_at.get(key[1], ())
         order = known.get(key)
@@ -113,6 +117,17 @@ class _Reading:
     claim: str
     key: bytes | None
     said: Event | Unmapped
+    supplier: str | None = None
+    """None where not even that can be known."""
+
+
+def _unreadable(supplier: str, now: int) -> Move:
+    """Tell a person that something of this supplier can't be read: now and then, as there may be thousands of it."""
+    detail = f"An event of {supplier} can't be read: `webhookctl events list --state dead` says why."
+    alert = NewAction(
+        supplier, "", ActionKind.ALERT, f"unreadable:{now}", detail=detail, cooldown_ms=_UNREADABLE_COOLDOWN_MS
+    )
+    return Move(None, (alert,))
 
 
 def _outcome(reading: _Reading, application: Application, applied: Applied) -> EventApplied:
@@ -127,7 +142,12 @@ def _outcome(reading: _Reading, application: Application, applied: Applied) -> E
         status=_status(application.moves),
         reason=application.reason,
         actions=sum(len(move.actions) for move in application.moves) if applied is Applied.DONE else 0,
+        needs_a_person=applied is Applied.DONE and _needs_a_person(application),
     )
+
+
+def _needs_a_person(application: Application) -> bool:
+    return application.state is EventState.DEAD or any(move.needs_a_person for move in application.moves)
 
 
 def _status(moves: tuple[Move, ...]) -> str | None:

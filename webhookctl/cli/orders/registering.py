@@ -57,7 +57,7 @@ def add(
     money = {"amount": paid[0], "currency": paid[1]} if paid else None
     written = {"reference": reference, "order_id": order_id, "sku": sku, "paid": money, "sla": sla}
     page = _registered(settings, written, wiring.order_reading(settings, supplier))
-    output.show_json(page) if as_json else output.emit(f"{page['reference']}\t{page['registered']}")
+    output.show_json(page) if as_json else output.emit(f"{page['reference']} {page['registered']}")
     if page["registered"] == Registered.HELD:
         raise PersonNeededError(
             f"Order {reference} is held: {page['held']}. `webhookctl orders release` lets it go on."
