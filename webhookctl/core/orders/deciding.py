@@ -49,7 +49,9 @@ def release(
         raise UsageError(f"Order {order.reference} is not held: there is nothing to let go.")
     if order.status is OrderStatus.REFUNDED and ActionKind.DELIVER in held:
         raise UsageError(f"Order {order.reference} is refunded: it is never delivered.")
-    chosen, other = _choice(order, refund=refund)
+    chosen, other = _choice(order, actions, refund=refund)
+    if refund and actions.get(ActionKind.REFUND) is ActionState.CANCELLED:
+        raise UsageError(f"The refund of order {order.reference} was cancelled: it can't be chosen any more.")
     if refund and order.paid is not None and not order.paid.is_something:
         raise UsageError(f"Nothing was paid for order {order.reference}: there is nothing to refund.")
     state = actions.get(other)
@@ -64,7 +66,8 @@ def release(
     return Move(after, asked, (against,) if other in held else (), releases=(chosen,), intervention=intervention)
 
 
-def _choice(order: Order, *, refund: bool) -> tuple[ActionKind, ActionKind]:
-    delivers = order.status is OrderStatus.FULFILLED and not refund
+def _choice(order: Order, actions: Mapping[ActionKind, ActionState], *, refund: bool) -> tuple[ActionKind, ActionKind]:
+    may_deliver = order.status is OrderStatus.FULFILLED and actions.get(ActionKind.DELIVER) is not ActionState.CANCELLED
+    delivers = may_deliver and not refund
     kinds = (ActionKind.DELIVER, ActionKind.REFUND)
     return kinds if delivers else (kinds[1], kinds[0])

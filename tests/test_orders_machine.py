@@ -1,0 +1,293 @@
+"""Orders over the real store, driven by events, polls, people and crashes in any interleaving, beside a small model."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+import uuid_utils
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from webhookctl import suppliers
+from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
+from webhookctl.adapters.store_sqlite import SqliteStore, open_store
+from webhookctl.core.deliveries import Delivery, Verified, Via
+from webhookctl.core.errors import UsageError
+from webhookctl.core.events import Event, EventType
+from webhookctl.core.mapping import Mapping
+from webhookctl.core.orders import (
+    Action,
+    ActionKind,
+    ActionState,
+    Intervention,
+    Order,
+    OrderStatus,
+    Policy,
+    Registration,
+)
+from webhookctl.core.ports.events import ClaimedEvent, Unreadable
+from webhookctl.core.ports.outbox import ClaimedAction, Settlement
+from webhookctl.flows import decide
+from webhookctl.flows.alarms import Alarms
+from webhookctl.flows.apply import Apply, Supplier, _Reading
+from webhookctl.flows.register import Register
+
+LADDER = list(OrderStatus)
+RUNG = {
+    EventType.CREATED: OrderStatus.PENDING,
+    EventType.PARTIAL: OrderStatus.PARTIAL,
+    EventType.FAILED: OrderStatus.FAILED,
+    EventType.FULFILLED: OrderStatus.FULFILLED,
+    EventType.REFUNDED: OrderStatus.REFUNDED,
+}
+LEASE = 60_000
+POLICIES = {"acme": Policy(sla_ms=900_000), "other": Policy(sla_ms=900_000, can_ask=True)}
+PLACES = Mapping.parse(suppliers.preset("generic")["map"])
+KINDS = (ActionKind.DELIVER, ActionKind.REFUND)
+HINT = (b"x-hint", b"1")
+SETTLED = {ActionState.WAITING, ActionState.DONE, ActionState.DEAD, ActionState.AMBIGUOUS}
+
+
+class Hinting(Apply):
+    """Takes an event with this header for a hint, as `confirm = "poll"` does for a whole supplier."""
+
+    def _read(self, claimed: ClaimedEvent | Unreadable) -> _Reading:
+        reading = super()._read(claimed)
+        assert isinstance(claimed, ClaimedEvent)
+        assert isinstance(reading.said, Event)
+        return replace(reading, said=replace(reading.said, hint=HINT in claimed.event.headers))
+
+
+@dataclass
+class Shop:
+    """One store for all runs, emptied for each: to make one takes longer than a run."""
+
+    folder: Path
+    store: SqliteStore
+    now: int = 0
+
+    @classmethod
+    def open(cls) -> "Shop":
+        folder = Path(tempfile.mkdtemp())
+        return cls(folder, open_store(folder / "shop.db", AesGcmCipher([b"k" * 32]), create=True))
+
+    def empty(self) -> None:
+        self.now = 1_800_000_000_000
+        with self.store.connection.writing() as raw:
+            for table in ("events", "event_keys", "orders", "actions", "interventions"):
+                raw.execute(f"DELETE FROM {table}")  # noqa: S608 - our own words
+
+    def close(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+
+class Orders(RuleBasedStateMachine):
+    """What happens to two references at two suppliers."""
+
+    shop: Shop
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shop.empty()
+        self.numbers = count()
+        self.references = ["R1", "R2"]
+        self.status: dict[tuple[str, str], OrderStatus] = {}
+        self.sent: list[Verified] = []
+        self.store = self.shop.store
+        places = {name: Supplier(PLACES, policy) for name, policy in POLICIES.items()}
+        self.apply = Hinting(self.store.events, self.store.orders, places)
+
+    # What suppliers say
+
+    @rule(
+        supplier=st.sampled_from(["acme", "acme", "other"]),
+        which=st.integers(0, 1),
+        type_=st.sampled_from(list(RUNG)),
+        codes=st.sampled_from([("AAAA-1111",), ("AAAA-1111",), ("BBBB-2222",), (None,), ()]),
+        order_id=st.sampled_from([None, "SUP-1", "SUP-1", "SUP-2"]),
+        via=st.sampled_from([Via.WEBHOOK, Via.WEBHOOK, Via.POLL]),
+        hint=st.sampled_from([False, False, False, True]),
+        crashes=st.booleans(),
+    )
+    def told(  # noqa: PLR0913, PLR0917 - what an event is made of
+        self,
+        supplier: str,
+        which: int,
+        type_: EventType,
+        codes: tuple[str | None, ...],
+        order_id: str | None,
+        via: Via,
+        hint: bool,  # noqa: FBT001 - drawn by hypothesis
+        crashes: bool,  # noqa: FBT001 - as above
+    ) -> None:
+        reference = self.references[which]
+        items = [{"sku": "a", "code": code} for code in codes] if type_ is EventType.FULFILLED else [{"sku": "a"}]
+        data = {"reference": reference, "order_id": order_id, "items": items}
+        body = json.dumps({"event": type_, "data": data, "n": next(self.numbers)}).encode()
+        headers = (HINT,) if hint else ()
+        delivery = Delivery(supplier, body, headers, self.shop.now, uuid_utils.uuid7().bytes, via)
+        self.sent.append(Verified(delivery, "env:S"))
+        if not hint and (type_ is not EventType.FULFILLED or (codes and codes[0])):
+            self._climbs((supplier, reference), RUNG[type_])
+        elif not hint:
+            self._climbs((supplier, reference), OrderStatus.PENDING)
+        self._arrive([self.sent[-1]], crashes=crashes)
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data(), times=st.integers(1, 3))
+    def repeated(self, data: st.DataObject, times: int) -> None:
+        self._arrive([data.draw(st.sampled_from(self.sent))] * times, crashes=False)
+
+    def _climbs(self, key: tuple[str, str], rung: OrderStatus) -> None:
+        self.status[key] = max(self.status.get(key, rung), rung, key=LADDER.index)
+
+    def _arrive(self, deliveries: list[Verified], *, crashes: bool) -> None:
+        self.store.intake.accept(
+            [one._replace(delivery=one.delivery._replace(delivery_id=uuid_utils.uuid7().bytes)) for one in deliveries]
+        )
+        if crashes:  # a worker that dies with the events in its hands
+            self.store.events.claim(now=self.shop.now, limit=100, lease_ms=LEASE)
+            self.shop.now += LEASE
+        while self.apply.run(now=self.shop.now):
+            pass
+
+    # What the worker does
+
+    @rule(
+        kinds=st.sampled_from([KINDS, (ActionKind.DELIVER,), (ActionKind.REFUND,)]),
+        end=st.sampled_from([*sorted(SETTLED), "killed", "killed when begun"]),
+        news=st.sampled_from([None, None, EventType.REFUNDED, EventType.FULFILLED, EventType.FAILED]),
+    )
+    def worked(self, kinds: tuple[ActionKind, ...], end: str, news: EventType | None) -> None:
+        self.shop.now += 1
+        claimed = self.store.outbox.claim(kinds, now=self.shop.now, limit=3, lease_ms=LEASE)
+        for one in claimed:
+            order = self._order(one.action)
+            assert order.held is None
+            assert one.action.kind is ActionKind.REFUND or order.status is not OrderStatus.REFUNDED
+            assert one.action.kind is ActionKind.REFUND or all(item.code for item in order.items)
+        if news and claimed:  # while the attempts are under way
+            key = (claimed[0].action.supplier, self.references.index(claimed[0].action.subject))
+            self.told(*key, news, ("AAAA-1111",), None, Via.WEBHOOK, hint=False, crashes=False)
+        self._end(claimed, end)
+
+    def _end(self, claimed: list[ClaimedAction], end: str) -> None:
+        if end == "killed when begun":
+            for one in claimed:
+                self.store.outbox.begin(one.action.id, one.claim, now=self.shop.now)
+        if end.startswith("killed"):
+            self.shop.now += LEASE
+        else:
+            settled = [Settlement(one.action.id, one.claim, ActionState(end), "why", alert="ended") for one in claimed]
+            self.store.outbox.settle(settled, now=self.shop.now)
+
+    def _order(self, action: Action) -> Order:
+        key = (action.supplier, action.subject)
+        return self.store.orders.get([key])[key]
+
+    # What people do
+
+    @precondition(lambda self: self.status)
+    @rule(data=st.data(), what=st.sampled_from(["hold", "release", "release", "refund"]))
+    def decided(self, data: st.DataObject, what: str) -> None:
+        self.shop.now += 1
+        key = data.draw(st.sampled_from(sorted(self.status)))
+        by = self._by(what)
+        with suppress(UsageError):
+            if what == "hold":
+                decide.hold_order(self.store.orders, key, by)
+            else:
+                decide.release_order(self.store.orders, key, by, refund=what == "refund", although_refunded=False)
+
+    @precondition(lambda self: self.status)
+    @rule(data=st.data(), state=st.sampled_from([ActionState.DONE, ActionState.WAITING]))
+    def resolved(self, data: st.DataObject, state: ActionState) -> None:
+        self.shop.now += 1
+        actions = self._actions(lambda one: one.kind in KINDS)
+        if actions:
+            action = data.draw(st.sampled_from(actions))
+            self.store.outbox.retry(action.id, now=self.shop.now, by=self._by("retry"))
+            with suppress(UsageError):
+                decide.resolve(self.store.outbox, action, state, self._by("resolve"))
+
+    @rule(which=st.integers(0, 1), order_id=st.sampled_from([None, "SUP-1", "SUP-2"]))
+    def registered(self, which: int, order_id: str | None) -> None:
+        self.shop.now += 1
+        registration = Registration("acme", self.references[which], order_id, ("a",))
+        Register(self.store.orders, POLICIES).run([registration], now=self.shop.now)
+        self._climbs(("acme", self.references[which]), OrderStatus.PENDING)
+
+    def _by(self, what: str) -> Intervention:
+        return Intervention(self.shop.now, "ann", what, "a reason")
+
+    # What must hold
+
+    @invariant()
+    def statuses_are_the_ladders(self) -> None:
+        found = self.store.orders.get([(name, reference) for name in POLICIES for reference in self.references])
+        assert {key: order.status for key, order in found.items()} == self.status
+
+    @invariant()
+    def one_delivery_and_never_beside_a_refund(self) -> None:
+        for key in self.status:
+            story = self.store.orders.story(*key)
+            assert story is not None
+            by_kind = [action for action in story.actions if action.kind in KINDS]
+            states = {action.kind: action.state for action in by_kind}
+            assert len(states) == len(by_kind)
+            assert set(states.values()) != {ActionState.DONE} or len(states) == 1, "both the code and the money"
+
+    def _actions(self, want: Callable[[Action], bool]) -> list[Action]:
+        stories = [self.store.orders.story(*key) for key in sorted(self.status)]
+        return [action for story in stories if story for action in story.actions if want(action)]
+
+    def teardown(self) -> None:
+        """A day later each order is final, waits for something that can be named, or a person was told."""
+        self.shop.now += 86_400_000
+        Alarms(self.store.alarms, lambda: POLICIES, lambda: 600_000).run(now=self.shop.now)
+        self.store.outbox.claim([ActionKind.TOP_UP], now=self.shop.now, limit=1, lease_ms=1)  # takes back lost claims
+        for key in self.status:
+            story = self.store.orders.story(*key)
+            assert story is not None
+            alerts = {action.cause.partition(":")[0] for action in story.actions if action.kind is ActionKind.ALERT}
+            states = {action.kind: action.state for action in story.actions if action.kind in KINDS}
+            decided = {one.what for one in story.interventions}
+            assert fate(story.order, states, alerts, decided), (story.order, states, alerts, decided)
+
+
+def fate(order: Order, states: dict[ActionKind, ActionState], alerts: set[str], decided: set[str]) -> str | None:
+    """Say why the order is not forgotten; None: it is."""
+    deliver, refund = states.get(ActionKind.DELIVER), states.get(ActionKind.REFUND)
+    done = ActionState.DONE
+    if order.status is OrderStatus.REFUNDED or done in {deliver, refund}:
+        return "final"
+    if ActionState.WAITING in {deliver, refund} or ActionState.RUNNING in {deliver, refund}:
+        return "waits for its handler"
+    if order.status in {OrderStatus.PENDING, OrderStatus.PARTIAL} and "overdue" in alerts:
+        return "alerted"
+    if (order.held or ActionState.HELD in {deliver, refund}) and (
+        {"held", "codes missing", "fulfilled after failed"} & alerts or "hold" in decided
+    ):
+        return "a person was told"
+    return "a person was told" if "ended" in alerts or "ambiguous" in alerts else None
+
+
+class TestOrders(Orders.TestCase):  # type: ignore[misc, valid-type] # hypothesis makes this class as it runs
+    """At most one delivery, never without its codes or after a refund; the same end whatever the order of arrival."""
+
+    settings = settings(max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        Orders.shop = Shop.open()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        Orders.shop.close()
