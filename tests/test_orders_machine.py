@@ -282,7 +282,9 @@ def fate(order: Order, states: dict[ActionKind, ActionState], alerts: set[str], 
 class TestOrders(Orders.TestCase):  # type: ignore[misc, valid-type] # hypothesis makes this class as it runs
     """At most one delivery, never without its codes or after a refund; the same end whatever the order of arrival."""
 
-    settings = settings(max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    settings = settings(
+        max_examples=100, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
 
     @classmethod
     def setUpClass(cls) -> None:

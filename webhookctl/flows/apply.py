@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState
@@ -31,11 +31,14 @@ class Supplier:
 class Apply:
     """Takes stored events in order of arrival and writes what follows from them, each in one transaction."""
 
+    BATCH: ClassVar[int] = 100
+    """Events of one transaction: enough that their commit is shared, few enough that intake need not wait for it."""
+
     events: Events
     orders: Orders
     suppliers: Mapping[str, Supplier]
 
-    def run(self, *, now: int, limit: int = 100) -> list[EventApplied]:
+    def run(self, *, now: int, limit: int = BATCH) -> list[EventApplied]:
         """Apply up to `limit` queued events; empty when there are none."""
         claimed = self.events.claim(now=now, limit=limit, lease_ms=LEASE_MS)
         readings = [self._read(one) for one in claimed]

@@ -1,11 +1,14 @@
-"""What is written of one event that was applied: the event, its key, its orders and the actions it causes."""
+"""What is written of events that were applied: the events, their keys, their orders and the actions they cause."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
-from webhookctl.adapters.store_sqlite.moves import write_move
+from webhookctl.adapters.store_sqlite.moves import write_moves
 from webhookctl.core.errors import SealedError
 from webhookctl.core.events import EventState
 from webhookctl.core.orders import Move
@@ -15,13 +18,13 @@ from webhookctl.core.ports.events import Application, Applied
 if TYPE_CHECKING:
     import sqlite3
 
+_Key: TypeAlias = tuple[str, bytes]
+
 _KEY_BYTES: Final = 16
 _UNSTORABLE: Final = (ValueError, OverflowError, IntegrityError, DataError, SealedError)
 """What one event can raise that its neighbours must not suffer for: half a surrogate pair, a number beyond 64 bits, a
 text of a gigabyte, an order whose old codes can't be opened."""
 
-_IS_HELD: Final = "SELECT supplier FROM events WHERE id = ? AND claim = ? AND state = 'queued'"
-_SEEN: Final = "SELECT event_id FROM event_keys WHERE supplier = ? AND key = ?"
 _REMEMBER: Final = "INSERT OR IGNORE INTO event_keys (supplier, key, event_id) VALUES (?, ?, ?)"
 _FINISH: Final = """
     UPDATE events SET state = ?, error = ?, duplicate_of = ?, type = ?, reference = ?, order_id = ?, occurred_at = ?,
@@ -43,49 +46,92 @@ class Applying:
     dedup_key: bytes
     now: int
 
-    def apply(self, application: Application) -> Applied:
-        """Write it wholly or not at all, whatever becomes of its neighbours in the transaction."""
-        self.raw.execute("SAVEPOINT application")
+    def apply(self, applications: Sequence[Application]) -> list[Applied]:
+        """Write each wholly or not at all, whatever becomes of its neighbours.
+
+        All are written together, as each statement costs more than what it does; only where one of them can't be, each
+        is written for itself.
+        """
+        self.raw.execute("SAVEPOINT applications")
         try:
-            applied = self._apply(application)
-        except _StaleError:
-            self.raw.execute("ROLLBACK TO application")
-            applied = Applied.STALE
-        except _UNSTORABLE as error:
-            # Left claimed: it comes back alone until it was claimed too often, and ends as `dead` with this reason.
-            self.raw.execute("ROLLBACK TO application")
-            self.raw.execute(_NOTE, (f"it says what can't be stored: {type(error).__name__}", application.id))
-            applied = Applied.STALE
-        self.raw.execute("RELEASE application")
+            applied = self._together(applications)
+        except (_StaleError, *_UNSTORABLE) as error:
+            self.raw.execute("ROLLBACK TO applications")
+            applied = self._apart(applications, error)
+        self.raw.execute("RELEASE applications")
         return applied
 
-    def _apply(self, application: Application) -> Applied:
-        held = self.raw.execute(_IS_HELD, (application.id, application.claim)).fetchone()
-        if held is None:
-            return Applied.LOST
-        first = self._first_of_key(application, held[0])
-        if first != application.id:
-            self._finish(application, EventState.DUPLICATE, first)
-            return Applied.DUPLICATE
-        for move in application.moves:
-            if not write_move(self.raw, self.cipher, move, _order_of(application, move), now=self.now):
-                raise _StaleError
-        self._finish(application, application.state, None)
-        return Applied.DONE
+    def _apart(self, applications: Sequence[Application], error: Exception) -> list[Applied]:
+        if len(applications) > 1:
+            return [self.apply([application])[0] for application in applications]
+        if not isinstance(error, _StaleError):
+            # Left claimed: it comes back alone until it was claimed too often, and ends as `dead` with this reason.
+            reason = f"it says what can't be stored: {type(error).__name__}"
+            self.raw.execute(_NOTE, (reason, applications[0].id))
+        return [Applied.STALE]
 
-    def _first_of_key(self, application: Application, supplier: str) -> int:
-        """Return the event that had this key first: this one, if no other had."""
-        if application.key is None:
-            return application.id
-        key = hmac.digest(self.dedup_key, application.key, "sha256")[:_KEY_BYTES]
-        self.raw.execute(_REMEMBER, (supplier, key, application.id))
-        (first,) = self.raw.execute(_SEEN, (supplier, key)).fetchone()
-        return int(first)
+    def _together(self, applications: Sequence[Application]) -> list[Applied]:
+        suppliers = self._held(applications)
+        held = [application for application in applications if application.id in suppliers]
+        repeats = self._repeats(held, suppliers)
+        first = [application for application in held if application.id not in repeats]
+        moves = [(move, _order_of(application, move)) for application in first for move in application.moves]
+        if not write_moves(self.raw, self.cipher, moves, now=self.now):
+            raise _StaleError
+        self.raw.executemany(_FINISH, [_finished(one, repeats.get(one.id)) for one in held])
+        return [_applied(application, suppliers, repeats) for application in applications]
 
-    def _finish(self, application: Application, state: EventState, duplicate_of: int | None) -> None:
-        event = application.event
-        said = (event.type, event.reference, event.order_id, event.occurred_at) if event else (None,) * 4
-        self.raw.execute(_FINISH, (state, application.reason, duplicate_of, *said, application.id))
+    def _held(self, applications: Sequence[Application]) -> dict[int, str]:
+        """Return the supplier of each event whose claim still holds."""
+        claims = {application.id: application.claim for application in applications}
+        rows = self.raw.execute(_claims(len(claims)), tuple(claims))
+        return {number: supplier for number, supplier, claim in rows if claim == claims[number]}
+
+    def _repeats(self, held: Sequence[Application], suppliers: dict[int, str]) -> dict[int, int]:
+        """Remember the events' keys; return those that another event had before, and which."""
+        keys = {one.id: (suppliers[one.id], self._hashed(one.key)) for one in held if one.key is not None}
+        if not keys:
+            return {}
+        added = self.raw.executemany(_REMEMBER, [(*key, number) for number, key in keys.items()]).rowcount
+        if added == len(keys):
+            return {}
+        firsts = self._firsts(list(set(keys.values())))
+        return {number: firsts[key] for number, key in keys.items() if firsts[key] != number}
+
+    def _hashed(self, key: bytes) -> bytes:
+        return hmac.digest(self.dedup_key, key, "sha256")[:_KEY_BYTES]
+
+    def _firsts(self, keys: Sequence[_Key]) -> dict[_Key, int]:
+        rows = self.raw.execute(_seen(len(keys)), tuple(chain.from_iterable(keys)))
+        return {(supplier, key): number for supplier, key, number in rows}
+
+
+@lru_cache(256)
+def _claims(count: int) -> str:
+    listed = ", ".join("?" * count)
+    return f"SELECT id, supplier, claim FROM events WHERE id IN ({listed}) AND state = 'queued'"  # noqa: S608 - ours
+
+
+@lru_cache(256)
+def _seen(count: int) -> str:
+    return (
+        f"WITH wanted (supplier, key) AS (VALUES {', '.join(['(?, ?)'] * count)}) "  # noqa: S608 - only our own words
+        "SELECT k.supplier, k.key, k.event_id FROM wanted AS w CROSS JOIN event_keys AS k "
+        "ON k.supplier = w.supplier AND k.key = w.key"
+    )
+
+
+def _applied(application: Application, suppliers: dict[int, str], repeats: dict[int, int]) -> Applied:
+    if application.id not in suppliers:
+        return Applied.LOST
+    return Applied.DUPLICATE if application.id in repeats else Applied.DONE
+
+
+def _finished(application: Application, duplicate_of: int | None) -> tuple[object, ...]:
+    state = application.state if duplicate_of is None else EventState.DUPLICATE
+    event = application.event
+    said = (event.type, event.reference, event.order_id, event.occurred_at) if event else (None,) * 4
+    return (state, application.reason, duplicate_of, *said, application.id)
 
 
 def _order_of(application: Application, move: Move) -> tuple[str, str] | None:

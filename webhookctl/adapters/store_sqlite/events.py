@@ -89,8 +89,7 @@ class SqliteEvents:
         if not applications:
             return []
         with self.connection.writing() as raw:
-            applying = Applying(raw, self.cipher, self.dedup_key, now)
-            return [applying.apply(application) for application in applications]
+            return Applying(raw, self.cipher, self.dedup_key, now).apply(applications)
 
     def find(self, query: EventQuery) -> list[StoredEvent]:
         filters = {

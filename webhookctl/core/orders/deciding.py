@@ -27,7 +27,7 @@ def hold(order: Order, intervention: Intervention) -> Move:
     reason = f"{BY_HAND}: {intervention.reason}"
     after = replace(order, held=reason, updated_at=intervention.at)
     restraints = tuple(Restraint(kind, ActionState.HELD, reason) for kind in (ActionKind.DELIVER, ActionKind.REFUND))
-    return Move(after, restraints=restraints, intervention=intervention)
+    return Move(after, restraints=restraints, intervention=intervention, keeps_items=True)
 
 
 def release(
@@ -63,7 +63,14 @@ def release(
     after = replace(order, held=None, released=order.held or order.released, updated_at=intervention.at)
     against = Restraint(other, ActionState.CANCELLED, f"{chosen} was chosen by {intervention.who}")
     asked = (NewAction(*order.key, ActionKind.REFUND, "order"),) if refund and chosen not in actions else ()
-    return Move(after, asked, (against,) if other in held else (), releases=(chosen,), intervention=intervention)
+    return Move(
+        after,
+        asked,
+        (against,) if other in held else (),
+        releases=(chosen,),
+        intervention=intervention,
+        keeps_items=True,
+    )
 
 
 def _choice(order: Order, actions: Mapping[ActionKind, ActionState], *, refund: bool) -> tuple[ActionKind, ActionKind]:
