@@ -31,7 +31,7 @@ class Supplier:
 class Apply:
     """Takes stored events in order of arrival and writes what follows from them, each in one transaction."""
 
-    BATCH: ClassVar[int] = 100
+    BATCH: ClassVar[int] = 200
     """Events of one transaction: enough that their commit is shared, few enough that intake need not wait for it."""
 
     events: Events
