@@ -182,7 +182,7 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: any(self.store.outbox.find(query) for query in WAITING))
     @rule(
         kinds=mostly(KINDS, (ActionKind.DELIVER,), (ActionKind.REFUND,)),
-        end=st.sampled_from([*sorted(SETTLED), "killed", "killed when begun"]),
+        end=st.sampled_from(["done", "killed when begun", *sorted(SETTLED), "killed"]),
         news=mostly(None, EventType.REFUNDED, EventType.FULFILLED, EventType.FAILED),
     )
     def worked(self, kinds: tuple[ActionKind, ...], end: str, news: EventType | None) -> None:
@@ -303,7 +303,7 @@ class TestOrders(Orders.TestCase):  # type: ignore[misc, valid-type] # hypothesi
     """At most one delivery, never without its codes or after a refund; the same end whatever the order of arrival."""
 
     settings = settings(
-        max_examples=100, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
     )
 
     @classmethod
