@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -20,23 +20,23 @@ from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.deliveries import Delivery, Verified, Via
 from webhookctl.core.errors import UsageError
-from webhookctl.core.events import Event, EventType
+from webhookctl.core.events import EventType
 from webhookctl.core.mapping import Mapping
 from webhookctl.core.orders import (
     Action,
     ActionKind,
     ActionState,
+    ConfirmRule,
     Intervention,
     Order,
     OrderStatus,
     Policy,
     Registration,
 )
-from webhookctl.core.ports.events import ClaimedEvent, Unreadable
 from webhookctl.core.ports.outbox import ActionQuery, ClaimedAction, Settlement
 from webhookctl.flows import decide
 from webhookctl.flows.alarms import Alarms
-from webhookctl.flows.apply import Apply, Supplier, _Reading
+from webhookctl.flows.apply import Apply, Supplier
 from webhookctl.flows.register import Register
 
 T = TypeVar("T")
@@ -50,9 +50,9 @@ RUNG = {
 }
 LEASE = 60_000
 POLICIES = {"acme": Policy(sla_ms=900_000), "other": Policy(sla_ms=900_000, can_ask=True)}
+POLICIES |= {"shady": Policy(sla_ms=900_000, can_ask=True, confirm=ConfirmRule.POLL)}
 PLACES = Mapping.parse(suppliers.preset("generic")["map"])
 KINDS = (ActionKind.DELIVER, ActionKind.REFUND)
-HINT = (b"x-hint", b"1")
 SETTLED = {ActionState.WAITING, ActionState.DONE, ActionState.DEAD, ActionState.AMBIGUOUS}
 
 
@@ -64,8 +64,18 @@ class Said(NamedTuple):
     reference: str = "R1"
     order_id: str | None = "SUP-1"
     via: Via = Via.WEBHOOK
-    hint: bool = False
     supplier: str = "acme"
+
+    @property
+    def is_hint(self) -> bool:
+        return self.supplier == "shady" and self.via is Via.WEBHOOK
+
+    def body(self, number: int) -> bytes:
+        items = [{"sku": "a", "code": self.code}] if self.type is EventType.FULFILLED else [{"sku": "a"}]
+        data = {"reference": self.reference, "order_id": self.order_id, "items": items}
+        polled = {"version": 1, "status": RUNG[self.type], **data, "n": number}
+        told = {"event": self.type, "data": data, "n": number}
+        return json.dumps(polled if self.via is Via.POLL else told).encode()
 
 
 REFERENCES = ("R1", "R2")
@@ -75,7 +85,7 @@ USUAL = [Said(type_, reference=reference) for reference in REFERENCES for type_ 
 STRANGE = [
     *(Said(type_, supplier="other") for type_ in RUNG),
     *(Said(type_, order_id="SUP-2") for type_ in RUNG),
-    *(Said(type_, hint=True, supplier=name) for type_ in RUNG for name in POLICIES),
+    *(Said(type_, supplier="shady", via=via) for type_ in RUNG for via in (Via.WEBHOOK, Via.POLL)),
     *(Said(EventType.FULFILLED, None, supplier=name, via=via) for name in POLICIES for via in (Via.WEBHOOK, Via.POLL)),
     Said(EventType.FULFILLED, "BBBB-2222"),
     Said(EventType.FULFILLED, order_id=None),
@@ -86,16 +96,6 @@ WAITING = [ActionQuery(kind=kind, state=ActionState.WAITING, limit=1) for kind i
 def mostly(usual: T, *others: T) -> st.SearchStrategy[T]:
     """Draw the usual more often than all others: what is rare must meet what is usual to say anything."""
     return st.sampled_from([usual] * (2 * len(others) + 2) + list(others))
-
-
-class Hinting(Apply):
-    """Takes an event with this header for a hint, as `confirm = "poll"` does for a whole supplier."""
-
-    def _read(self, claimed: ClaimedEvent | Unreadable) -> _Reading:
-        reading = super()._read(claimed)
-        assert isinstance(claimed, ClaimedEvent)
-        assert isinstance(reading.said, Event)
-        return replace(reading, said=replace(reading.said, hint=HINT in claimed.event.headers))
 
 
 @dataclass
@@ -135,7 +135,7 @@ class Orders(RuleBasedStateMachine):
         self.sent: list[Verified] = []
         self.store = self.shop.store
         places = {name: Supplier(PLACES, policy) for name, policy in POLICIES.items()}
-        self.apply = Hinting(self.store.events, self.store.orders, places)
+        self.apply = Apply(self.store.events, self.store.orders, places)
 
     # What suppliers say
 
@@ -148,13 +148,10 @@ class Orders(RuleBasedStateMachine):
         self._tell(said, crashes=False)
 
     def _tell(self, said: Said, *, crashes: bool) -> None:
-        items = [{"sku": "a", "code": said.code}] if said.type is EventType.FULFILLED else [{"sku": "a"}]
-        data = {"reference": said.reference, "order_id": said.order_id, "items": items}
-        body = json.dumps({"event": said.type, "data": data, "n": next(self.numbers)}).encode()
-        headers = (HINT,) if said.hint else ()
-        delivery = Delivery(said.supplier, body, headers, self.shop.now, uuid_utils.uuid7().bytes, said.via)
+        body = said.body(next(self.numbers))
+        delivery = Delivery(said.supplier, body, (), self.shop.now, uuid_utils.uuid7().bytes, said.via)
         self.sent.append(Verified(delivery, "env:S"))
-        if not said.hint:
+        if not said.is_hint:
             proven = said.type is not EventType.FULFILLED or said.code
             self._climbs((said.supplier, said.reference), RUNG[said.type] if proven else OrderStatus.PENDING)
         self._arrive([self.sent[-1]], crashes=crashes)
@@ -237,12 +234,16 @@ class Orders(RuleBasedStateMachine):
             with suppress(UsageError):
                 decide.resolve(self.store.outbox, action, state, self._by("resolve"))
 
-    @rule(reference=st.sampled_from(REFERENCES), order_id=mostly("SUP-1", None, "SUP-2"))
-    def registered(self, reference: str, order_id: str | None) -> None:
+    @rule(
+        supplier=mostly("acme", "shady"),
+        reference=st.sampled_from(REFERENCES),
+        order_id=mostly("SUP-1", None, "SUP-2"),
+    )
+    def registered(self, supplier: str, reference: str, order_id: str | None) -> None:
         self.shop.now += 1
-        registration = Registration("acme", reference, order_id, ("a",))
+        registration = Registration(supplier, reference, order_id, ("a",))
         Register(self.store.orders, POLICIES).run([registration], now=self.shop.now)
-        self._climbs(("acme", reference), OrderStatus.PENDING)
+        self._climbs((supplier, reference), OrderStatus.PENDING)
 
     def _by(self, what: str) -> Intervention:
         return Intervention(self.shop.now, "ann", what, "a reason")

@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from webhookctl.core.deliveries import Delivery, Headers, Verified, Via
+from webhookctl.core.errors import Reason
 from webhookctl.core.events import Event, EventState, EventType, Item
 from webhookctl.core.orders import ActionKind, ActionState, Move, NewAction, Order, OrderStatus, Restraint
 from webhookctl.core.ports.alarms import Alarms
@@ -12,8 +13,10 @@ from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, Eve
 from webhookctl.core.ports.intake import Intake
 from webhookctl.core.ports.orders import Orders
 from webhookctl.core.ports.outbox import ClaimedAction, Outbox
+from webhookctl.core.ports.quarantine import Quarantine
 from webhookctl.core.ports.reports import Reports
 from webhookctl.core.ports.upkeep import Upkeep
+from webhookctl.core.quarantine import Rejection
 from webhookctl.core.redaction import Code
 
 NOW = 1_777_000_000_000
@@ -32,6 +35,8 @@ class Store(Protocol):
     def orders(self) -> Orders: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def quarantine(self) -> Quarantine: ...
     @property
     def alarms(self) -> Alarms: ...
     @property
@@ -56,6 +61,18 @@ def verified(
         "env:ACME_SECRET",
         event_id,
     )
+
+
+def rejection(
+    number: int = 1,
+    *,
+    supplier: str = "acme",
+    sender: str = "203.0.113.7",
+    body: bytes = b'{"event":"order.created"}',
+    reason: Reason = Reason.MISMATCH,
+) -> Rejection:
+    """Make a delivery that was rejected; `number` gives it its id and its place in time."""
+    return Rejection(verified(number, supplier=supplier, body=body).delivery, sender, reason, f"no {number}")
 
 
 def delivery_id(number: int) -> UUID:

@@ -17,15 +17,20 @@ from tests.store.building import (
     claim_events,
     delivery_id,
     order,
+    rejection,
+    verified,
     with_code,
 )
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
-from webhookctl.core.events import EventState
+from webhookctl.core.errors import Reason
+from webhookctl.core.events import EventState, Spoken
 from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, NewAction, OrderStatus, Restraint
-from webhookctl.core.ports.events import EventQuery
+from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.orders import OrderQuery, Reveal
 from webhookctl.core.ports.outbox import ActionQuery, Settlement
+from webhookctl.core.ports.quarantine import RejectedQuery
+from webhookctl.core.quarantine import Bounds
 
 _ALLOWED = {
     # What waits is all that is in these indexes.
@@ -44,10 +49,19 @@ _ALLOWED = {
     "SCAN events USING COVERING INDEX events_by_state",
     "SCAN actions USING COVERING INDEX actions_due",
     "SCAN actions USING COVERING INDEX actions_settled",
+    # What the quarantine holds of whom: bounded, in an index that has all of it.
+    "SCAN rejected USING COVERING INDEX rejected_by_source",
+    "SCAN rejected USING INDEX rejected_by_time",
     # A row per supplier and day.
     "SCAN repeats",
+    # A row per secret.
+    "SCAN secret_uses",
+    # What the quarantine holds, without touching its table.
+    "SCAN rejected USING COVERING INDEX rejected_by_time",
     # What the statement itself brings.
+    "SCAN json_each VIRTUAL TABLE INDEX 1:",
     "SCAN 2-ROW VALUES CLAUSE",
+    "SCAN 10-ROW VALUES CLAUSE",
 }
 
 
@@ -69,7 +83,10 @@ def _use_everything(store: SqliteStore) -> None:
     restraint = Restraint(ActionKind.REFUND, ActionState.CANCELLED, "why")
     moves = (Move(moved, (action(), action(ActionKind.NOTIFY)), (restraint,)), Move(order("ORD-2")))
     store.events.apply([application(first, *moves, key=b"k"), application(second, key=b"k")], now=NOW)
-    arrive(store, 3)
+    (several,) = arrive(store, 3)
+    spoken = (Spoken(EventState.DONE, "order.created", "ORD-1", "SUP-1"),)
+    store.events.apply([Application(several.event.id, several.claim, EventState.DONE, orders=spoken)], now=NOW)
+    arrive(store, 4)
     claim_events(store, now=NOW + LEASE)
     for name in ("1", str(delivery_id(1))):
         store.events.get(name)
@@ -84,6 +101,7 @@ def _use_everything(store: SqliteStore) -> None:
     store.outbox.retry(again.action.id, now=NOW)
     store.outbox.get(again.action.id)
     store.orders.suppliers_of({"ORD-1"})
+    store.orders.references_of({("acme", "SUP-1")})
     store.orders.get([moved.key])
     store.orders.record_reveal("acme", "ORD-1", Reveal(NOW, "ann", "why"))
     moved = store.orders.get([moved.key])[moved.key]
@@ -100,12 +118,25 @@ def _use_everything(store: SqliteStore) -> None:
         store.orders.find(OrderQuery(held=only_held, overdue_at=overdue_at))
     store.orders.story("acme", "ORD-1")
     store.upkeep.count_repeats({"acme": 1}, now=NOW)
+    _use_the_quarantine(store)
     store.reports.summary(now=NOW)
+    store.reports.secret_uses()
+
+
+def _use_the_quarantine(store: SqliteStore) -> None:
+    rejections = [rejection(number) for number in range(10)]
+    store.quarantine.keep(rejections, Bounds(rows=6, per_sender=3, bytes=3_000), now=NOW)
+    store.quarantine.forget_old(before=NOW + 9)
+    for one in store.quarantine.walk(RejectedQuery()):
+        store.quarantine.get(one.id)
+        store.quarantine.admit([(one.id, verified(10))])
 
 
 def _list_everything(store: SqliteStore) -> None:
     suppliers, references, spans = (None, "acme"), (None, "ORD-1"), ((None, None), (NOW, None), (NOW, NOW + 1))
     for supplier, reference, (since, until) in itertools.product(suppliers, references, spans):
+        for reason in (None, Reason.MISMATCH):
+            store.quarantine.find(RejectedQuery(supplier, reason, since, until))
         for state, type_, order_id in itertools.product((None, *EventState), (None, "order.created"), (None, "SUP-1")):
             store.events.find(EventQuery(supplier, type_, state, reference, order_id, since, until))
         for status in (None, *OrderStatus):

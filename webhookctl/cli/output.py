@@ -70,26 +70,34 @@ def heading(text: str) -> None:
         _write(sys.stdout, f"\n{printable(text)}")
 
 
-@contextmanager
-def progress(what: str, total: int | None) -> "Iterator[Callable[[int], None]]":
-    """Show a bar on stderr where it is a terminal; call what is given with how much of `total` is done."""
-    if not sys.stderr.isatty():
-        yield lambda _done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True, markup=False), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
 def when(moment: str | None, *, utc: bool = False) -> str:
     """Show an RFC 3339 time in local time with its offset, or in UTC; a dash for None."""
     if moment is None:
         return "-"
     shown = datetime.fromisoformat(moment)
     return (shown.astimezone(UTC) if utc else shown.astimezone()).isoformat(sep=" ", timespec="seconds")
+
+
+@contextmanager
+def progress(what: str, count: int | None) -> Iterator[Callable[[int], None]]:
+    """Show how far long work has come: a bar on a terminal, nothing in a pipe. Yields what to call with each step.
+
+    `count` is None where nobody knows how much there is.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True, markup=False, highlight=False, emoji=False), transient=True) as bar:
+        task = bar.add_task(what, total=count)
+        yield lambda step: bar.advance(task, step)
+
+
+def is_watched() -> bool:
+    """Return whether a person sees what is said."""
+    return sys.stderr.isatty()
 
 
 def _console() -> "Console":

@@ -3,7 +3,7 @@
 from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
 from webhookctl.config.alarm_settings import AlarmSettings
 from webhookctl.config.demo import demo_settings, make_demo, new_key, refuse_public, write_new
-from webhookctl.config.place_settings import ServeSettings, StoreSettings, admin_token
+from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings, admin_token
 from webhookctl.config.reading import FILE_NAME, SYSTEM_FILE, find, load
 from webhookctl.config.secrets import SecretRef, SecretSource
 from webhookctl.config.settings import Settings
@@ -17,6 +17,7 @@ __all__ = [
     "Address",
     "AlarmSettings",
     "HandlerSettings",
+    "QuarantineSettings",
     "RetrySettings",
     "SecretRef",
     "SecretSource",

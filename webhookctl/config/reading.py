@@ -128,7 +128,9 @@ def build(
         faults = list(dict.fromkeys(overlay.sentences(error)))
         raise SettingsError(_listed("The demo's settings" if demo else str(where), faults)) from None
     source = None if demo else where
-    return Settings(source, folder, root.store, root.serve, root.suppliers, root.actions, root.alarms, demo)
+    return Settings(
+        source, folder, root.store, root.serve, root.suppliers, root.actions, root.alarms, demo, root.quarantine
+    )
 
 
 def _listed(where: str, faults: list[str]) -> str:

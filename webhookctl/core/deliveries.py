@@ -12,6 +12,8 @@ class Via(StrEnum):
     WEBHOOK = "webhook"
     POLL = "poll"
     IMPORT = "import"
+    REVERIFY = "reverify"
+    """Rejected when it came, and proven later: the fault was ours."""
 
 
 # Named tuples, as one of each is made for every delivery: a frozen dataclass takes four times as long to make.

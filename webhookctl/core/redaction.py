@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from typing import Any, Final, final
 
 _BULLET: Final = "•"
@@ -15,7 +16,10 @@ _CONFIDENTIAL_NAMES: Final = re.compile(
     r"secret|passw(or)?d|(claim|redeem|redemption|activation)?(url|link)|lpa|qrcode|signature|hmacsignature|authhash|"
     r"authorization)s?"
 )
-_CONFIDENTIAL_HEADERS: Final = re.compile(rb"authorization|cookie|token|secret|signature|api-?key|hmac", re.IGNORECASE)
+_CONFIDENTIAL_HEADERS: Final = re.compile(
+    rb"auth|cookie|token|secret|signature|api-?key|hmac|credential|passw|session|verify|(^|-)(sig|sign|key|hash|digest)$",
+    re.IGNORECASE,
+)
 
 
 @final
@@ -85,7 +89,11 @@ def _is_confidential(name: str) -> bool:
     return _CONFIDENTIAL_NAMES.fullmatch(name.lower().replace("_", "").replace("-", "")) is not None
 
 
-def redact_header(name: bytes, value: bytes) -> str:
-    """Return the header's value fit to be shown: masked where it carries a token or signature."""
+def redact_header(name: bytes, value: bytes, confidential: Collection[bytes] = ()) -> str:
+    """Return the header's value fit to be shown: masked where it carries a token or signature.
+
+    `confidential` are names (lower case) that are known to, whatever they look like.
+    """
     text = value.decode("latin-1")
-    return mask(text) if _CONFIDENTIAL_HEADERS.search(name) else printable(text)
+    hidden = name.lower() in confidential or _CONFIDENTIAL_HEADERS.search(name)
+    return mask(text) if hidden else printable(text)

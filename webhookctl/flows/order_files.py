@@ -28,8 +28,8 @@ class Line:
     reference: str
     """As far as it is known, cut short."""
     said: Registration | str
-    end: int
-    """How far into the file it reaches, in bytes."""
+    size: int
+    """How many bytes of the file were read for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +94,16 @@ def parse(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 def read_jsonl(lines: Iterable[bytes], reading: Reading) -> Iterator[Line]:
     """Read a JSON object per line; blank lines are passed over."""
-    end = 0
     for number, raw in enumerate(lines, 1):
-        end += len(raw)
         if not (text := _decoded(raw, number)).strip():
             continue
         reference = ""
         try:
             written = parse(text)
             reference = _reference_in(written)
-            yield Line(number, reference, reading.order(written), end)
+            yield Line(number, reference, reading.order(written), len(raw))
         except ValueError as error:
-            yield Line(number, reference, str(error), end)
+            yield Line(number, reference, str(error), len(raw))
 
 
 def read_csv(lines: Iterable[bytes], reading: Reading) -> Iterator[Line]:
@@ -127,10 +125,10 @@ def read_csv(lines: Iterable[bytes], reading: Reading) -> Iterator[Line]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Line(number, "", f"it can't be read: {error}", counted.bytes)
+            yield Line(number, "", f"it can't be read: {error}", counted.taken())
             continue
         if any(cell.strip() for cell in cells):
-            yield _row(number, cells, columns, reading, counted.bytes)
+            yield _row(number, cells, columns, reading, counted.taken())
 
 
 @dataclass(slots=True)
@@ -138,23 +136,28 @@ class _Counted:
     """Lines as text, and how many bytes they were."""
 
     lines: Iterable[bytes]
-    bytes: int = 0
+    _bytes: int = 0
+
+    def taken(self) -> int:
+        """Return how many bytes were read since this was asked last."""
+        taken, self._bytes = self._bytes, 0
+        return taken
 
     def __iter__(self) -> Iterator[str]:
         for number, raw in enumerate(self.lines, 1):
-            self.bytes += len(raw)
+            self._bytes += len(raw)
             yield _decoded(raw, number)
 
 
-def _row(number: int, cells: list[str], columns: list[str], reading: Reading, end: int) -> Line:
+def _row(number: int, cells: list[str], columns: list[str], reading: Reading, size: int) -> Line:
     named = {name: cell.strip() for name, cell in zip(columns, cells, strict=False)}
     reference = _short(named.get("reference", ""))
     if len(cells) > len(columns):
-        return Line(number, reference, f"it has {len(cells)} cells, the first row {len(columns)}", end)
+        return Line(number, reference, f"it has {len(cells)} cells, the first row {len(columns)}", size)
     try:
-        return Line(number, reference, reading.row(named), end)
+        return Line(number, reference, reading.row(named), size)
     except ValueError as error:
-        return Line(number, reference, str(error), end)
+        return Line(number, reference, str(error), size)
 
 
 def _columns(cells: list[str]) -> list[str]:

@@ -82,8 +82,10 @@ class Supplier:
     """Who is played, and how a request leaves."""
 
     scheme: Scheme
-    key: Key
+    key: Key | None
+    """None where nothing is signed."""
     url: str
+    """As the scheme signs it, if it does."""
     post: Post
 
     async def send(self, sending: Sending, number: int, *, now: int) -> Sent:

@@ -20,6 +20,7 @@ from webhookctl.core.errors import PersonNeededError, StoreBrokenError
 from webhookctl.core.orders import ActionKind
 from webhookctl.core.outcomes import Ambiguous, Dead, EventApplied, Outcome, Stored
 from webhookctl.core.ports.handler import Handler
+from webhookctl.core.quarantine import Bounds
 from webhookctl.flows.act import Act
 from webhookctl.flows.alarms import Alarms
 from webhookctl.flows.apply import Apply
@@ -31,6 +32,8 @@ from webhookctl.server.limits import Limits
 from webhookctl.server.receiver import Receiver
 from webhookctl.wiring import administration, handled_kinds, now_ms, policies, steady_clock, store
 from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
+from webhookctl.wiring.quarantining import Quarantining
+from webhookctl.wiring.serve_polling import ServePolling
 from webhookctl.worker import Line, Worker
 
 _ADMIN_CONNECTIONS: Final = 32
@@ -123,18 +126,23 @@ def greeting(settings: Settings, url: str, program: str) -> list[str]:
 async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _Entrance, *, worker: bool) -> str:
     settings, tally = machine.in_force.settings, machine.tally
     batcher = Batcher(machine.receive.accept, on_broken=lambda _: machine.until.set())
+    is_full = FreeSpace(settings.store.path.parent).is_low
+    quarantining = machine.quarantining(is_full)
     receiver = Receiver(
         machine.in_force.doors,
         batcher.submit,
         now_ms,
         record=tally.record,
         max_body=settings.serve.max_body,
-        is_full=FreeSpace(settings.store.path.parent).is_low,
+        is_full=is_full,
+        trusted=settings.serve.trusted_proxies,
+        quarantine=quarantining.put,
     )
     machine.receiver = receiver
     grace_s = settings.serve.grace / 1000
     async with _running(machine, again):
-        working = asyncio.create_task(machine.worker(grace_s).run(machine.until)) if worker else None
+        working = asyncio.create_task(_work_and_ask(machine, grace_s)) if worker else None
+        keeping = asyncio.create_task(quarantining.run(machine.until))
         administering = asyncio.create_task(_administer(machine, entrance.admin)) if entrance.admin else None
         await run.serve(
             receiver,
@@ -147,10 +155,12 @@ async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _
             record=tally.record,
         )
         await batcher.close()
+        await keeping
+        await quarantining.finish()
         for beside in (working, administering):
             if beside:
                 await beside
-    if broken := batcher.broken or machine.broken:
+    if broken := batcher.broken or machine.broken or quarantining.broken:
         raise broken
     machine.look_after()
     return tally.last_words()
@@ -170,6 +180,10 @@ async def _administer(machine: "_Machine", sock: socket.socket) -> None:
 
 def _limits(serve: ServeSettings) -> Limits:
     return Limits(serve.max_connections, serve.max_per_address, serve.trusted_proxies)
+
+
+async def _work_and_ask(machine: "_Machine", grace_s: float) -> None:
+    await asyncio.gather(machine.worker(grace_s).run(machine.until), machine.polling().run(machine.until))
 
 
 @asynccontextmanager
@@ -213,6 +227,12 @@ class _Machine:
             # Last of all: what comes in by a new door finds everything behind it new.
             self.receiver.open_doors(found.doors)
 
+    def quarantining(self, is_full: Callable[[], bool]) -> Quarantining:
+        def bounds() -> Bounds:
+            return self.in_force.settings.quarantine.bounds
+
+        return Quarantining(self._opened.quarantine, bounds, self.tally.record, is_full)
+
     def worker(self, grace_s: float) -> Worker:
         return Worker(
             apply=partial(self._applied, asyncio.get_running_loop()),
@@ -234,6 +254,11 @@ class _Machine:
     def _upkeep(self) -> None:
         self.look_after()
         self._alarms.run(now=self._clock())
+
+    def polling(self) -> ServePolling:
+        return ServePolling(
+            lambda: self.in_force.settings, self._opened, self.outbound, self.tally.record, self.tally.wake.set
+        )
 
     async def aclose(self) -> None:
         await self.outbound.aclose()
@@ -282,7 +307,7 @@ def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbo
 async def _work(machine: _Machine, again: Callable[[], Settings], *, once: bool) -> str:
     async with _running(machine, again):
         worker = machine.worker(machine.in_force.settings.serve.grace / 1000)
-        await (worker.run_once() if once else worker.run(machine.until))
+        await (worker.run_once() if once else _work_and_ask(machine, machine.in_force.settings.serve.grace / 1000))
     if machine.broken:
         raise machine.broken
     if once and machine.tally.for_a_person:

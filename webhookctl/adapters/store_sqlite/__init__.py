@@ -7,9 +7,11 @@ from webhookctl.adapters.store_sqlite.alarms import SqliteAlarms
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
+from webhookctl.adapters.store_sqlite.leases import SqliteLeases
 from webhookctl.adapters.store_sqlite.orders import SqliteOrders
 from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
 from webhookctl.adapters.store_sqlite.place import prepare
+from webhookctl.adapters.store_sqlite.quarantine import SqliteQuarantine
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate
 from webhookctl.adapters.store_sqlite.upkeep import SqliteUpkeep
@@ -24,9 +26,11 @@ class SqliteStore:
     events: SqliteEvents
     orders: SqliteOrders
     outbox: SqliteOutbox
+    quarantine: SqliteQuarantine
     alarms: SqliteAlarms
     reports: SqliteReports
     upkeep: SqliteUpkeep
+    leases: SqliteLeases
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -55,9 +59,11 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         events=SqliteEvents(connection, cipher, key),
         orders=SqliteOrders(connection, cipher),
         outbox=SqliteOutbox(connection),
+        quarantine=SqliteQuarantine(connection, cipher),
         alarms=SqliteAlarms(connection),
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection),
+        leases=SqliteLeases(connection),
         notices=notices,
         connection=connection,
     )

@@ -8,9 +8,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
+from webhookctl.adapters.store_sqlite.endings import found_by_asking, late_after
 from webhookctl.adapters.store_sqlite.moves import write_moves
 from webhookctl.core.errors import SealedError
-from webhookctl.core.events import EventState
+from webhookctl.core.events import Event, EventState
 from webhookctl.core.orders import Move
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.events import Application, Applied
@@ -30,6 +31,10 @@ _FINISH: Final = """
     UPDATE events SET state = ?, error = ?, duplicate_of = ?, type = ?, reference = ?, order_id = ?, occurred_at = ?,
         claim = NULL, claimed_until = NULL
     WHERE id = ?"""
+_FORGET_ORDERS: Final = "DELETE FROM event_orders WHERE event_id = ?"
+_ADD_ORDER: Final = """
+    INSERT INTO event_orders (event_id, position, supplier, state, type, reference, order_id, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _NOTE: Final = "UPDATE events SET error = ? WHERE id = ?"
 
 
@@ -71,7 +76,7 @@ class Applying:
         return [Applied.STALE]
 
     def _together(self, applications: Sequence[Application]) -> list[Applied]:
-        suppliers = self._held(applications)
+        suppliers, several = self._held(applications)
         held = [application for application in applications if application.id in suppliers]
         repeats = self._repeats(held, suppliers)
         first = [application for application in held if application.id not in repeats]
@@ -79,13 +84,41 @@ class Applying:
         if not write_moves(self.raw, self.cipher, moves, now=self.now):
             raise _StaleError
         self.raw.executemany(_FINISH, [_finished(one, repeats.get(one.id)) for one in held])
+        late = self._late(first)
+        self.raw.executemany(_FINISH, [_finished(one, late[one.id]) for one in first if one.id in late])
+        repeats |= late
+        for one in first:
+            if one.id not in late and (one.orders or one.id in several):
+                self._name_orders(one, suppliers[one.id])
         return [_applied(application, suppliers, repeats) for application in applications]
 
-    def _held(self, applications: Sequence[Application]) -> dict[int, str]:
-        """Return the supplier of each event whose claim still holds."""
+    def _held(self, applications: Sequence[Application]) -> tuple[dict[int, str], set[int]]:
+        """Return the supplier of each event whose claim still holds, and which had several orders at an earlier try."""
         claims = {application.id: application.claim for application in applications}
-        rows = self.raw.execute(_claims(len(claims)), tuple(claims))
-        return {number: supplier for number, supplier, claim in rows if claim == claims[number]}
+        rows = self.raw.execute(_claims(len(claims)), tuple(claims)).fetchall()
+        held = {number: supplier for number, supplier, claim, _ in rows if claim == claims[number]}
+        return held, {number for number, _, _, several in rows if several}
+
+    def _late(self, applications: Sequence[Application]) -> dict[int, int]:
+        """Return the webhooks that say what asking had learned, and by which event; counts that they came late."""
+        said = [(one.id, one.event, one.moves) for one in applications if isinstance(one.event, Event)]
+        asked = found_by_asking(self.raw, [event for _, event, _ in said])
+        late = dict[int, int]()
+        for number, event, moves in said:
+            if (event.supplier, event.reference) in asked:
+                earlier = late_after(self.raw, event, number)
+                if earlier is not None and not any(move.order or move.actions or move.restraints for move in moves):
+                    late[number] = earlier
+        return late
+
+    def _name_orders(self, application: Application, supplier: str) -> None:
+        """Write down which orders the event spoke of, where there are several; what an earlier try wrote is gone."""
+        self.raw.execute(_FORGET_ORDERS, (application.id,))
+        rows = [
+            (application.id, position, supplier, one.state, one.type, one.reference, one.order_id, one.reason)
+            for position, one in enumerate(application.orders)
+        ]
+        self.raw.executemany(_ADD_ORDER, rows)
 
     def _repeats(self, held: Sequence[Application], suppliers: dict[int, str]) -> dict[int, int]:
         """Remember the events' keys; return those that another event had before, and which."""
@@ -109,7 +142,10 @@ class Applying:
 @lru_cache(256)
 def _claims(count: int) -> str:
     listed = ", ".join("?" * count)
-    return f"SELECT id, supplier, claim FROM events WHERE id IN ({listed}) AND state = 'queued'"  # noqa: S608 - ours
+    return (
+        "SELECT id, supplier, claim, EXISTS (SELECT 1 FROM event_orders WHERE event_id = id) "  # noqa: S608 - our own
+        f"FROM events WHERE id IN ({listed}) AND state = 'queued'"
+    )
 
 
 @lru_cache(256)
@@ -130,8 +166,9 @@ def _applied(application: Application, suppliers: dict[int, str], repeats: dict[
 def _finished(application: Application, duplicate_of: int | None) -> tuple[object, ...]:
     state = application.state if duplicate_of is None else EventState.DUPLICATE
     event = application.event
-    said = (event.type, event.reference, event.order_id, event.occurred_at) if event else (None,) * 4
-    return (state, application.reason, duplicate_of, *said, application.id)
+    names = (event.reference, event.order_id) if event else (None, None)
+    type_, occurred_at = (event.type, event.occurred_at) if isinstance(event, Event) else (None, None)
+    return (state, application.reason, duplicate_of, type_, *names, occurred_at, application.id)
 
 
 def _order_of(application: Application, move: Move) -> tuple[str, str] | None:

@@ -1,16 +1,51 @@
-"""Rows of the event log, read back."""
+"""Rows of the event log, read back, and queued again."""
 
-from typing import Any, Final
+from collections.abc import Collection
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from webhookctl.adapters.store_sqlite.sealing import Opened
 from webhookctl.core.deliveries import Via
-from webhookctl.core.events import EventState, StoredEvent
+from webhookctl.core.events import EventState, Spoken, StoredEvent
+
+if TYPE_CHECKING:
+    import sqlite3
 
 COLUMNS: Final = (
     "id, supplier, received_at, via, delivery_id, matched, state, type, reference, order_id, occurred_at, attempts, "
     "error, duplicate_of"
 )
+_WAITING: Final = """
+    WITH wanted (order_id, supplier) AS (VALUES {values})
+    SELECT e.id FROM wanted AS w CROSS JOIN events AS e INDEXED BY events_waiting
+    ON e.order_id = w.order_id AND e.supplier = w.supplier AND e.state = 'dead' AND e.reference IS NULL
+    UNION ALL
+    SELECT o.event_id FROM wanted AS w CROSS JOIN event_orders AS o INDEXED BY event_orders_waiting
+    ON o.order_id = w.order_id AND o.supplier = w.supplier AND o.reference IS NULL"""
+_QUEUE_AGAIN: Final = """
+    UPDATE events SET state = 'queued', attempts = 0, claim = NULL, claimed_until = NULL, error = NULL
+    WHERE id = ? AND state = 'dead'"""
+
+
+def queue_waiting(raw: "sqlite3.Connection", known: Collection[tuple[str, str]]) -> None:
+    """Queue the events again that nobody could apply while the orders of these (order id, supplier) were not known."""
+    if not known:
+        return
+    waiting = raw.execute(_waiting(len(known)), tuple(chain.from_iterable(known))).fetchall()
+    if waiting:
+        raw.executemany(_QUEUE_AGAIN, waiting)
+
+
+@lru_cache(512)
+def _waiting(count: int) -> str:
+    return _WAITING.format(values=", ".join(["(?, ?)"] * count))
+
+
+def spoken(row: Any) -> Spoken:  # noqa: ANN401 - a row of state, type, reference, order_id, reason
+    """Make one of an event's orders of its row."""
+    return Spoken(EventState(row[0]), *row[1:])
 
 
 def stored_event(row: Any, opened: Opened) -> StoredEvent:  # noqa: ANN401 - a row that begins with `COLUMNS`
@@ -32,5 +67,5 @@ def stored_event(row: Any, opened: Opened) -> StoredEvent:  # noqa: ANN401 - a r
         attempts=row[11],
         error=row[12],
         duplicate_of=row[13],
-        event_id=opened.event_id,
+        event_id=opened.apart,
     )

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.sealing import seal_delivery
 from webhookctl.core.deliveries import Verified
 from webhookctl.core.ports.cipher import Cipher
 
-_Row: TypeAlias = tuple[str, int, str, bytes, str, bytes]
+if TYPE_CHECKING:
+    import sqlite3
+
+EventRow: TypeAlias = tuple[str, int, str, bytes, str, bytes]
 
 _MOST_ROWS: Final = 256
 """Of one statement."""
@@ -25,27 +28,34 @@ class SqliteIntake:
     cipher: Cipher
 
     def accept(self, deliveries: Sequence[Verified]) -> None:
-        rows = [self._row(verified) for verified in deliveries]  # encrypted before the lock is taken
+        rows = [event_row(self.cipher, verified) for verified in deliveries]  # encrypted before the lock is taken
         if len(rows) > _MOST_ROWS:
             with self.connection.writing() as raw:
-                for at in range(0, len(rows), _MOST_ROWS):
-                    raw.execute(*_insert(rows[at : at + _MOST_ROWS]))
+                insert_events(raw, rows)
         elif rows:
             self.connection.write(*_insert(rows))
 
-    def _row(self, verified: Verified) -> _Row:
-        delivery = verified.delivery
-        return (
-            delivery.supplier,
-            delivery.received_at,
-            delivery.via,
-            delivery.delivery_id,
-            verified.matched,
-            seal_delivery(self.cipher, verified),
-        )
+
+def event_row(cipher: Cipher, verified: Verified) -> EventRow:
+    """Make the row of a new event."""
+    delivery = verified.delivery
+    return (
+        delivery.supplier,
+        delivery.received_at,
+        delivery.via,
+        delivery.delivery_id,
+        verified.matched,
+        seal_delivery(cipher, verified),
+    )
 
 
-def _insert(rows: Sequence[_Row]) -> tuple[str, tuple[object, ...]]:
+def insert_events(raw: "sqlite3.Connection", rows: Sequence[EventRow]) -> None:
+    """Append rows in the transaction that `raw` is in."""
+    for at in range(0, len(rows), _MOST_ROWS):
+        raw.execute(*_insert(rows[at : at + _MOST_ROWS]))
+
+
+def _insert(rows: Sequence[EventRow]) -> tuple[str, tuple[object, ...]]:
     """Return the statement for `rows`, and its values."""
     return _statement(len(rows)), tuple(chain.from_iterable(rows))
 

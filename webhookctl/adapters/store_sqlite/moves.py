@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from webhookctl.adapters.store_sqlite.action_rows import add, add_plain, let_go, restrain
+from webhookctl.adapters.store_sqlite.endings import note_endings
 from webhookctl.adapters.store_sqlite.intervention_rows import write_down
 from webhookctl.adapters.store_sqlite.order_rows import save_moved
 from webhookctl.core.orders import Move, NewAction
@@ -24,6 +25,7 @@ def write_moves(raw: "sqlite3.Connection", cipher: Cipher, moves: Sequence[Moved
     """
     if not save_moved(raw, cipher, [move for move, _ in moves if move.order is not None]):
         return False
+    note_endings(raw, [move.order for move, _ in moves if move.order is not None], now=now)
     plain = list[NewAction]()
     for move, key in moves:
         if key is not None and (move.restraints or move.releases or move.intervention):

@@ -5,6 +5,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from webhookctl.adapters.store_sqlite.event_rows import queue_waiting
 from webhookctl.adapters.store_sqlite.sealing import open_code, seal_code
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Item
@@ -31,11 +32,15 @@ _SELECT_ALL: Final = f"""
     SELECT {", ".join(f"o.{name}" for name in COLUMNS.split(", "))} FROM wanted AS w CROSS JOIN orders AS o
     ON o.reference = w.reference AND o.supplier = w.supplier"""  # noqa: S608 - our own words
 _ITEMS_OF_ALL: Final = """
-    SELECT i.supplier, i.reference, i.position, i.sku, i.code, i.pin FROM wanted AS w CROSS JOIN items AS i
+    SELECT i.supplier, i.reference, i.position, i.sku, i.code, i.pin, i.media_type
+    FROM wanted AS w CROSS JOIN items AS i
     ON i.reference = w.reference AND i.supplier = w.supplier ORDER BY i.reference, i.supplier, i.position"""
-_ITEMS: Final = "SELECT position, sku, code, pin FROM items WHERE supplier = ? AND reference = ? ORDER BY position"
+_ITEMS: Final = (
+    "SELECT position, sku, code, pin, media_type FROM items WHERE supplier = ? AND reference = ? ORDER BY position"
+)
 _FORGET_ITEMS: Final = "DELETE FROM items WHERE supplier = ? AND reference = ?"
-_ADD_ITEM: Final = "INSERT INTO items (supplier, reference, position, sku, code, pin) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD_ITEM: Final = """
+    INSERT INTO items (supplier, reference, position, sku, code, pin, media_type) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
 
 def save_moved(raw: "sqlite3.Connection", cipher: Cipher, moves: Sequence[Move]) -> bool:
@@ -57,6 +62,7 @@ def save_moved(raw: "sqlite3.Connection", cipher: Cipher, moves: Sequence[Move])
     rows = [_item_row(cipher, order, place) for order in items.values() for place in range(len(order.items))]
     if rows:
         raw.executemany(_ADD_ITEM, rows)
+    queue_waiting(raw, {(order.order_id, order.supplier) for order in orders if order.order_id is not None})
     return True
 
 
@@ -104,9 +110,14 @@ def load_items(raw: "sqlite3.Connection", cipher: Cipher, key: tuple[str, str]) 
     return tuple(_stored_item(cipher, key, row) for row in raw.execute(_ITEMS, key))
 
 
-def _stored_item(cipher: Cipher, key: tuple[str, str], row: Any) -> Item:  # noqa: ANN401 - position, sku, code, pin
-    position, sku, code, pin = row
-    return Item(sku, open_code(cipher, code, (*key, position, "code")), open_code(cipher, pin, (*key, position, "pin")))
+def _stored_item(cipher: Cipher, key: tuple[str, str], row: Any) -> Item:  # noqa: ANN401 - a row of `_ITEMS`
+    position, sku, code, pin, media_type = row
+    return Item(
+        sku,
+        open_code(cipher, code, (*key, position, "code")),
+        open_code(cipher, pin, (*key, position, "pin")),
+        media_type,
+    )
 
 
 def stored_order(row: Any, items: tuple[Item, ...] = ()) -> Order:  # noqa: ANN401 - a row of `COLUMNS`
@@ -132,8 +143,8 @@ def stored_order(row: Any, items: tuple[Item, ...] = ()) -> Order:  # noqa: ANN4
 
 def _item_row(
     cipher: Cipher, order: Order, position: int
-) -> tuple[str, str, int, str | None, bytes | None, bytes | None]:
+) -> tuple[str, str, int, str | None, bytes | None, bytes | None, str | None]:
     item = order.items[position]
     code = seal_code(cipher, item.code, (*order.key, position, "code"))
     pin = seal_code(cipher, item.pin, (*order.key, position, "pin"))
-    return (*order.key, position, item.sku, code, pin)
+    return (*order.key, position, item.sku, code, pin, item.media_type)

@@ -15,6 +15,7 @@ from webhookctl.core.orders import Move, Order
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.orders import OrderQuery, Reveal, Story
 
+_REFERENCES_OF: Final = "SELECT reference FROM orders WHERE order_id = ? AND supplier = ? LIMIT 2"
 _LISTING: Final = Listing(
     "orders",
     order_rows.COLUMNS,
@@ -31,7 +32,11 @@ _HELD: Final = replace(_LISTING, within="held IS NOT NULL", indexes=(), otherwis
 _OVERDUE: Final = "due_at <= {at:d} AND status IN ('pending', 'partial')"
 _EVENTS: Final = f"""
     SELECT {event_rows.COLUMNS} FROM events INDEXED BY events_by_reference
-    WHERE supplier = ? AND reference = ? ORDER BY received_at, id"""  # noqa: S608 - our own words
+    WHERE supplier = ?1 AND reference = ?2
+    UNION ALL
+    SELECT {event_rows.COLUMNS} FROM events
+    WHERE id IN (SELECT event_id FROM event_orders WHERE supplier = ?1 AND reference = ?2)
+    ORDER BY received_at, id"""  # noqa: S608 - our own words
 _ACTIONS: Final = f"""
     SELECT {action_rows.COLUMNS} FROM actions
     WHERE supplier = ? AND subject = ? ORDER BY created_at, rowid"""  # noqa: S608 - our own words
@@ -64,6 +69,13 @@ class SqliteOrders:
             for reference, supplier in raw.execute(_suppliers_of(len(references)), tuple(references)):
                 found[reference] = (*found.get(reference, ()), supplier)
         return found
+
+    def references_of(self, order_ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
+        found = dict[tuple[str, str], tuple[str, ...]]()
+        with self.connection.reading() as raw:
+            for supplier, order_id in order_ids:
+                found[supplier, order_id] = tuple(row[0] for row in raw.execute(_REFERENCES_OF, (order_id, supplier)))
+        return {key: references for key, references in found.items() if references}
 
     def find(self, query: OrderQuery) -> list[Order]:
         filters = {"supplier": query.supplier, "status": query.status, "reference": query.reference}

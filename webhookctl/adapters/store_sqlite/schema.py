@@ -4,6 +4,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.adapters.store_sqlite.poll_schema import m006_polls
 from webhookctl.core.errors import StoreError, StoreVersionError
 from webhookctl.core.ports.cipher import Cipher
 
@@ -97,11 +98,59 @@ _ACTIONS: Final = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+# `site` is whose quota a row counts against. What is kept of each is counted, and the oldest found, in one index.
+_REJECTED: Final = (
+    """
+    CREATE TABLE rejected (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, supplier TEXT NOT NULL, site TEXT NOT NULL, sender TEXT NOT NULL,
+        received_at INTEGER NOT NULL, delivery_id BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+        size INTEGER NOT NULL, sealed BLOB NOT NULL
+    ) STRICT""",
+    "CREATE INDEX rejected_by_time ON rejected (received_at)",
+    "CREATE INDEX rejected_by_source ON rejected (supplier, site, id, size)",
+    "CREATE INDEX rejected_by_supplier ON rejected (supplier, received_at)",
+    "CREATE INDEX rejected_by_reason ON rejected (reason, received_at)",
+    """
+    CREATE TABLE secret_uses (
+        supplier TEXT NOT NULL, matched TEXT NOT NULL, last_at INTEGER NOT NULL, PRIMARY KEY (supplier, matched)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 _KEYS: Final = ("CREATE TABLE keys (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID",)
 
 
 def _m001_first(db: "Database") -> None:
     for statement in (*_EVENTS, *_ORDERS, *_ACTIONS, *_KEYS):
+        db.execute(statement)
+
+
+# Events that speak of one order, nearly all, have it in their own row. A code that is no text says what it is.
+_SEVERAL_ORDERS: Final = (
+    """
+    CREATE TABLE event_orders (
+        event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+        supplier TEXT NOT NULL, state TEXT NOT NULL, type TEXT, reference TEXT, order_id TEXT, reason TEXT,
+        PRIMARY KEY (event_id, position)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX event_orders_by_reference ON event_orders (reference, supplier) WHERE reference IS NOT NULL",
+    "CREATE INDEX event_orders_by_order_id ON event_orders (order_id, supplier) WHERE order_id IS NOT NULL",
+    # What waits for an order that nobody knows yet: few, and looked for whenever an order is saved.
+    "CREATE INDEX event_orders_waiting ON event_orders (order_id, supplier) WHERE reference IS NULL",
+    """
+    CREATE INDEX events_waiting ON events (order_id, supplier)
+    WHERE state = 'dead' AND reference IS NULL AND order_id IS NOT NULL""",
+    "CREATE INDEX orders_by_order_id ON orders (order_id, supplier) WHERE order_id IS NOT NULL",
+    "ALTER TABLE items ADD COLUMN media_type TEXT",
+)
+
+
+def _m002_event_orders(db: "Database") -> None:
+    for statement in _SEVERAL_ORDERS:
+        db.execute(statement)
+
+
+def _m003_rejected(db: "Database") -> None:
+    for statement in _REJECTED:
         db.execute(statement)
 
 
@@ -126,7 +175,10 @@ def _m004_orders(db: "Database") -> None:
 # A released migration is never changed: a later version adds one.
 _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m001_first", _m001_first),
+    ("m002_event_orders", _m002_event_orders),
+    ("m003_rejected", _m003_rejected),
     ("m004_orders", _m004_orders),
+    ("m006_polls", m006_polls),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 

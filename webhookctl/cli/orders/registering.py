@@ -126,7 +126,7 @@ def _imported(settings: "Settings", lines: "Iterator[Line]", size: int | None, *
 
     with wiring.store(settings) as store, output.progress("Importing", size) as advance:
         register = Register(store.orders, wiring.policies(settings), dry_run=dry)
-        return import_lines(lines, register, clock=options.now_ms, seen=lambda line: advance(line.end))
+        return import_lines(lines, register, clock=options.now_ms, seen=lambda line: advance(line.size))
 
 
 def _tell(report: "Report", *, dry_run: bool, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from webhookctl.core.orders.advancing import (
     KNOWN_ELSEWHERE,
     OTHER_ORDER_ID,
     CodesRule,
+    ConfirmRule,
     Policy,
     advance,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Attempt",
     "Cell",
     "CodesRule",
+    "ConfirmRule",
     "Duty",
     "Intervention",
     "Move",

@@ -22,6 +22,14 @@ class CodesRule(StrEnum):
     """Top-ups: there is nothing to hand over."""
 
 
+class ConfirmRule(StrEnum):
+    """Is what a webhook says of an order believed, or is the order asked for first?"""
+
+    NONE = "none"
+    POLL = "poll"
+    """The webhook is a hint only: anybody could have sent it, or have changed its status."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a supplier's settings say about its orders."""
@@ -31,6 +39,7 @@ class Policy:
     can_ask: bool = False
     """There is an API to ask for an order."""
     balance_cooldown_ms: int = 3_600_000
+    confirm: ConfirmRule = ConfirmRule.NONE
     low_balance: Decimal | None = None
     """A balance below this is as good as a `balance.low`."""
     return_window_ms: int | None = None

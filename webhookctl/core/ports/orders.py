@@ -56,6 +56,9 @@ class Orders(Protocol):
     def suppliers_of(self, references: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Return, per reference, the suppliers that have an order of it."""
 
+    def references_of(self, order_ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Return, per (supplier, order id), the references of the orders that have it: two at most."""
+
     def find(self, query: OrderQuery) -> list[Order]:
         """List orders, newest first, without their items."""
 
