@@ -1,6 +1,7 @@
 """From stored events to orders, over the real store."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.events import EventState
 from webhookctl.core.mapping import Mapping
-from webhookctl.core.orders import ActionKind, ConfirmRule, OrderStatus, Policy
+from webhookctl.core.orders import ActionKind, ConfirmRule, Order, OrderStatus, Policy
 from webhookctl.core.ports.events import EventQuery
 from webhookctl.core.ports.orders import OrderQuery
 from webhookctl.core.ports.outbox import ActionQuery
@@ -112,6 +113,59 @@ def test_an_order_that_cannot_be_opened_does_not_hold_up_the_others(path: Path) 
     assert "is not at hand" in (outcomes[0].reason or "")
     assert both.events.find(EventQuery(reference="R1"))[0].state is EventState.DEAD
     both.close()
+
+
+def test_what_can_not_be_read_is_told_now_and_then(path: Path) -> None:
+    """One alert for any number of unreadable events of a supplier, and the run says that a person is needed."""
+    store = store_at(path, KEY)
+    arrive(store, *[("order.fulfilled", "")] * 3)
+    store.intake.accept(
+        [Verified(Delivery("acme", b"{%d" % n, (), NOW, uuid_utils.uuid7().bytes), "env:S") for n in (1, 2)]
+    )
+
+    outcomes = apply(store).run(now=NOW)
+
+    assert [outcome.needs_a_person for outcome in outcomes] == [True, False, False, True, True]
+    (alert,) = store.outbox.find(ActionQuery())
+    assert (alert.kind, alert.subject) == (ActionKind.ALERT, "")
+    assert "events list --state dead" in alert.detail
+    store.close()
+
+
+def test_one_that_can_not_be_written_leaves_the_others(path: Path) -> None:
+    """A batch is written together; where an order has moved on meanwhile, each is written for itself."""
+    store = store_at(path, KEY)
+    arrive(store, ("order.created", "R1"))
+    apply(store).run(now=NOW)
+    arrive(store, *[("order.fulfilled", f"R{n}") for n in range(5)], ("order.created", "R1"))
+    racing = apply(store)
+    raced = Apply(store.events, _Racing(store, racing), racing.suppliers)
+
+    outcomes = raced.run(now=NOW)
+
+    assert {outcome.state for outcome in outcomes} == {EventState.DONE, EventState.DUPLICATE}
+    assert {order.status for order in store.orders.find(OrderQuery())} == {OrderStatus.FULFILLED, OrderStatus.REFUNDED}
+    delivers = store.outbox.find(ActionQuery(kind=ActionKind.DELIVER))
+    assert sorted(one.subject for one in delivers) == ["R0", "R2", "R3", "R4"]
+    store.close()
+
+
+class _Racing:
+    """The orders; right after they are read for the first time another process refunds R1."""
+
+    def __init__(self, store: SqliteStore, other: Apply) -> None:
+        self._store, self._other, self._first = store, other, True
+        self.suppliers_of, self.write = store.orders.suppliers_of, store.orders.write
+        self.references_of = store.orders.references_of
+        self.find, self.story, self.record_reveal = store.orders.find, store.orders.story, store.orders.record_reveal
+
+    def get(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Order]:
+        found = self._store.orders.get(keys)
+        if self._first:
+            self._first = False
+            arrive(self._store, ("order.refunded", "R1"))
+            self._other.run(now=NOW)
+        return found
 
 
 def arrive_raw(store: SqliteStore, *bodies: object) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -51,12 +52,19 @@ def test_reads_everything_that_can_be_set(file: Path) -> None:
         tls_cert = "cert.pem"
         tls_key = "/tls/key.pem"
         grace = "1m30s"
+        admin = "127.0.0.1:9001"
+        admin_token = "env:ADMIN"
+        [alarms]
+        undelivered_after = "5m"
         [suppliers.acme]
         preset = "generic"
         secrets = ["env:ACME", "env:ACME_OLD"]
         allow_short = true
         sla = "15m"
         codes = "none"
+        low_balance = "250.00"
+        balance_cooldown = "2h"
+        return_window = "24h"
         [actions.deliver]
         http = "https://shop.example/deliveries"
         secret = "env:SHOP"
@@ -71,7 +79,11 @@ def test_reads_everything_that_can_be_set(file: Path) -> None:
     assert settings.serve.listen == Address("::1", 9000)
     assert settings.serve.tls == (file.parent / "cert.pem", Path("/tls/key.pem"))
     assert (settings.serve.max_body, settings.serve.grace) == (512 * 1024, 90_000)
+    assert settings.serve.admin == Address("127.0.0.1", 9001)
+    assert settings.alarms.undelivered_after == 300_000
     acme = settings.suppliers["acme"]
+    assert (acme.policy.low_balance, acme.policy.balance_cooldown_ms) == (Decimal("250.00"), 7_200_000)
+    assert acme.policy.return_window_ms == 86_400_000
     assert (len(acme.secrets), acme.allow_short) == (2, True)
     assert (acme.policy.sla_ms, acme.policy.codes) == (900_000, CodesRule.NONE)
     deliver = settings.actions.by_kind()[ActionKind.DELIVER]
@@ -127,6 +139,11 @@ def test_defaults_are_safe(file: Path) -> None:
         pytest.param(STORE + "[serve]\nmax_body = '1 parsec'", "serve.max_body must be a number of bytes", id="size"),
         pytest.param(STORE + "[serve]\nmax_body = true", "serve.max_body must be a number of bytes", id="size bool"),
         pytest.param(STORE + "[serve]\nmax_body = '1B'", "serve.max_body must be between 1KiB and", id="small"),
+        pytest.param(STORE + "[serve]\nadmin = '0.0.0.0:8701'", "serve.admin must be an address of this", id="admin"),
+        pytest.param(STORE + "[serve]\nadmin_token = 'env:T'", "serve.admin is missing: admin_token", id="no admin"),
+        pytest.param(STORE + "[alarms]\nundelivered_after = '0s'", "alarms.undelivered_after must be", id="no time"),
+        pytest.param(ACME + "low_balance = 9.5", "suppliers.acme.low_balance must be an amount", id="float money"),
+        pytest.param(ACME + "low_balance = '-1'", "suppliers.acme.low_balance must be an amount", id="debt"),
         pytest.param(STORE + "[serve]\ntls_cert = 'c'", "serve.tls_key is missing: tls_cert is of no use", id="cert"),
         pytest.param(STORE + "[serve]\ntls_key = 'k'", "serve.tls_cert is missing: tls_key is of no use", id="key"),
         pytest.param(STORE + "[serve]\ntls_key = 3", "serve.tls_key must be the path of a file", id="no path"),
@@ -392,6 +409,16 @@ def test_a_preset_is_overridden_key_by_key(file: Path) -> None:
     assert set(ours.mapping.statuses or ()) == {*(plain.mapping.statuses or ()), "shipped"}
 
 
+def test_a_return_window_comes_from_the_preset_and_can_be_overridden(file: Path) -> None:
+    """Where the preset knows how long a supplier takes orders back, nobody need look it up."""
+    kinguin = ACME.replace("generic", "kinguin")
+
+    preset = loaded(file, kinguin).suppliers["acme"].policy.return_window_ms
+    own = loaded(file, kinguin + 'return_window = "1h"').suppliers["acme"].policy.return_window_ms
+
+    assert (preset, own) == (86_400_000, 3_600_000)
+
+
 def test_a_scheme_can_stand_without_a_preset(file: Path) -> None:
     """A supplier that no preset knows is described in its own table."""
     supplier = loaded(
@@ -534,6 +561,7 @@ def test_a_crooked_reference_is_refused(written: object) -> None:
 SETTABLE = [
     *("store", "store.url", "store.keys", "serve", "serve.listen", "serve.max_body", "serve.tls_cert", "serve.grace"),
     *("suppliers", "suppliers.x", "suppliers.acme.secrets", "suppliers.acme.preset", "suppliers.acme.sla"),
+    *("serve.admin", "serve.admin_token", "alarms", "alarms.undelivered_after", "suppliers.acme.low_balance"),
     *("suppliers.acme.codes", "suppliers.acme.map", "suppliers.acme.map.types", "suppliers.acme.signed"),
     *("suppliers.acme.signature_header", "suppliers.acme.tolerance", "suppliers.acme.params", "suppliers.acme.kind"),
     *("actions", "actions.refund", "actions.deliver.http", "actions.deliver.command", "actions.deliver.secret"),

@@ -94,6 +94,7 @@ class Worker:
             actions[type(outcome)] += 1
             self.record(outcome)
 
+        await asyncio.to_thread(self.upkeep)
         more = True
         while more:
             before = events, actions.total()

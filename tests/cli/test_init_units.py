@@ -57,7 +57,7 @@ def test_each_credential_of_the_settings_is_loaded(plan: installation.Plan, unit
     settings = load(plan.folder / "webhookctl.toml", {})
     deliver = settings.actions.deliver
     assert deliver is not None
-    named = [*settings.store.keys, *settings.suppliers["acme-eu"].secrets, deliver.secret]
+    named = [*settings.store.keys, *settings.suppliers["acme-eu"].secrets, deliver.secret, settings.serve.admin_token]
 
     for name, command in (("webhookctl.service", "serve"), ("webhookctl-poll.service", "poll")):
         unit = Unit(units[name])

@@ -59,7 +59,8 @@ def test_init_writes_settings_key_and_secrets(tmp_path: Path, umask: int) -> Non
 
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "shop").iterdir()}
 
-    assert modes == {"webhookctl.toml": 0o644, "webhookctl.key": 0o600, "acme.secret": 0o600, "shop.secret": 0o600}
+    private = ("webhookctl.key", "acme.secret", "shop.secret", "admin.token")
+    assert modes == {"webhookctl.toml": 0o644} | dict.fromkeys(private, 0o600)
     assert (tmp_path / "shop/shop.secret").read_text().startswith("whsec_")
 
 
@@ -118,7 +119,7 @@ def test_init_prints_results_and_words_apart(tmp_path: Path) -> None:
     result = run("init", "--folder", str(tmp_path / "shop"), "--supplier", "eu-codes")
 
     assert "https://shop.example/webhooks/eu-codes" in result.stdout
-    assert len(result.stderr.splitlines()) == 4
+    assert len(result.stderr.splitlines()) == 5
     assert "no `poll` yet" in result.stdout
 
 

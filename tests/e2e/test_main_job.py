@@ -1,5 +1,6 @@
 """The main job as the README tells it, with processes and real HTTP."""
 
+import http.client
 import json
 import signal
 import stat
@@ -215,6 +216,48 @@ def test_work_once_does_what_serve_left(shop: Program, address: str) -> None:
     assert before["events"] == {"queued": 1}
     assert after["events"] == {"done": 1}
     assert after["actions"] == {"deliver": {"done": 1}}
+
+
+def test_work_once_ends_with_6_where_a_person_is_newly_needed(shop: Program, address: str) -> None:
+    """What it held is told by the exit code once, and by `status` until it is decided; the clocks run there too."""
+    configure(shop, address, '[actions.deliver]\nlog = true\n[alarms]\nundelivered_after = "1ms"')
+    with shop.serve("--no-worker") as serving:
+        shop.ok("send", "order.failed")
+        shop.ok("send", "order.fulfilled")
+        serving.stop(signal.SIGTERM)
+
+    first = shop.run("work", "--once")
+    second = shop.run("work", "--once")
+    needs = shop.json("status")["needs_a_person"]
+    shop.ok("orders", "release", "ORD-12345", "--reason", "the supplier says it is good")
+    shop.ok("work", "--once")
+
+    assert (first.returncode, second.returncode) == (6, 0)
+    assert "A person is needed" in first.stderr.decode()
+    assert needs == {"actions held": 2}
+    assert action(shop, "deliver")["state"] == "done"
+    assert action(shop, "refund")["state"] == "cancelled"
+
+
+def test_the_admin_listener_is_there_where_it_is_set(shop: Program, address: str) -> None:
+    """Health answers, an order is registered, and a taken port is the first thing that is said."""
+    port = free_port()
+    shop.environ |= {"ADMIN_TOKEN": "0123456789abcdef", "WEBHOOKCTL_SERVE__ADMIN": f"127.0.0.1:{port}"}
+    shop.environ |= {"WEBHOOKCTL_SERVE__ADMIN_TOKEN": "env:ADMIN_TOKEN"}
+    configure(shop, address, "[actions.deliver]\nlog = true")
+    with shop.serve() as serving:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("POST", "/orders", '{"reference": "ORD-7"}', {"Authorization": "Bearer 0123456789abcdef"})
+        status = connection.getresponse().status
+        connection.close()
+        shop.environ["WEBHOOKCTL_SERVE__LISTEN"] = f"127.0.0.1:{free_port()}"
+        taken = shop.run("serve")
+        del shop.environ["WEBHOOKCTL_SERVE__LISTEN"]
+        ended = serving.stop(signal.SIGTERM)
+
+    assert (status, ended) == (201, 0)
+    assert shop.json("orders", "show", "ORD-7")["status"] == "pending"
+    assert (taken.returncode, b"with [serve] admin" in taken.stderr) == (3, True)
 
 
 def test_dead_actions_can_be_tried_again(shop: Program, address: str) -> None:

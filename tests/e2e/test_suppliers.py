@@ -15,10 +15,9 @@ from tests.supplier_samples import Sample, samples, signed
 from webhookctl import suppliers
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
-from webhookctl.adapters.store_sqlite.order_rows import save
 from webhookctl.cli.preset_page import settings_text
 from webhookctl.core.events import EventState
-from webhookctl.core.orders import ActionKind, Order, OrderStatus
+from webhookctl.core.orders import ActionKind, Move, Order, OrderStatus
 from webhookctl.core.ports.events import EventQuery
 from webhookctl.core.ports.outbox import ActionQuery
 
@@ -88,11 +87,10 @@ def environ() -> dict[str, str]:
 
 def register(store: SqliteStore) -> None:
     """Make the orders known that a supplier only speaks of by its own id, or that a mere hint must not create."""
-    with store.connection.writing() as raw:
-        for sample in SAMPLES.values():
-            for number, order in enumerate(sample.orders):
-                new = Order(sample.name, reference(sample, number), OrderStatus.PENDING, NOW, NOW, **order)  # type: ignore[arg-type] # a sample's order has texts only
-                assert save(raw, store.orders.cipher, new)
+    for sample in SAMPLES.values():
+        for number, order in enumerate(sample.orders):
+            new = Order(sample.name, reference(sample, number), OrderStatus.PENDING, NOW, NOW, **order)  # type: ignore[arg-type] # a sample's order has texts only
+            assert store.orders.write([Move(new)], now=NOW) == [True]
 
 
 def reference(sample: Sample, number: int = 0) -> str:

@@ -14,6 +14,7 @@ from tests.store.building import (
     claim_actions,
     order,
     put,
+    restrain,
     said,
     with_code,
     write,
@@ -21,10 +22,10 @@ from tests.store.building import (
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import NotFoundError
 from webhookctl.core.events import EventState, Item, Spoken
-from webhookctl.core.orders import ActionKind, ActionState, Move, OrderStatus, Paid
+from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, Order, OrderStatus, Paid, Restraint
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.orders import OrderQuery, Reveal
-from webhookctl.core.ports.outbox import Settlement
+from webhookctl.core.ports.outbox import ActionQuery, Settlement
 from webhookctl.core.redaction import Code
 
 
@@ -36,6 +37,7 @@ def test_an_order_comes_back_whole(store: Store) -> None:
         ask_at=NOW + 2,
         learned_by=Via.POLL,
         held="it came with another order id than before",
+        released="another supplier has an order of this reference",
         paid=Paid("19.90", "EUR"),
     )
 
@@ -172,6 +174,87 @@ def test_the_story_of_an_order(store: Store) -> None:
     ]
     assert [(one.action_id, one.number, one.detail) for one in story.attempts] == [(claimed.action.id, 1, "HTTP 200")]
     assert list(story.reveals) == reveals
+
+
+def by(what: str = "held", at: int = NOW) -> Intervention:
+    return Intervention(at, "ann", what, "why")
+
+
+def held(store: Store, *kinds: ActionKind) -> Order:
+    """Put an order with held actions."""
+    put(store, *kinds, state=ActionState.HELD)
+    return store.orders.get([order().key])[order().key]
+
+
+def states(store: Store) -> dict[str, str]:
+    return {one.kind.value: one.state.value for one in store.outbox.find(ActionQuery())}
+
+
+def test_a_decision_is_written_with_its_reason(store: Store) -> None:
+    """Order, what is let go, what is cancelled and who did it: together, and the story tells of it."""
+    found = held(store, ActionKind.DELIVER, ActionKind.REFUND)
+    against = Restraint(ActionKind.REFUND, ActionState.CANCELLED, "the code was chosen")
+    after = replace(found, held=None, released="x")
+
+    written = store.orders.write(
+        [Move(after, (), (against,), releases=(ActionKind.DELIVER,), intervention=by("released"), keeps_items=True)],
+        now=NOW,
+    )
+
+    assert written == [True]
+    assert states(store) == {"deliver": "waiting", "refund": "cancelled"}
+    story = store.orders.story(*found.key)
+    assert story is not None
+    assert story.order == replace(after, version=found.version + 1)
+    assert story.interventions == [by("released")]
+
+
+def test_a_decision_about_what_has_moved_on_writes_nothing(store: Store) -> None:
+    """Compare-and-set: whoever was slower reads again; the others of the batch are written."""
+    found = held(store, ActionKind.DELIVER)
+    stale = Move(replace(found, version=7), releases=(ActionKind.DELIVER,), intervention=by())
+
+    written = store.orders.write([stale, Move(order("ORD-2")), Move(order())], now=NOW)
+
+    assert written == [False, True, False]
+    assert states(store) == {"deliver": "held"}
+    story = store.orders.story(*found.key)
+    assert story is not None
+    assert list(story.interventions) == []
+    assert ("acme", "ORD-2") in store.orders.get([("acme", "ORD-2")])
+
+
+def test_a_hold_that_is_let_go_does_not_catch_up_with_what_runs(store: Store) -> None:
+    """Held while it ran, released before it ended: it is tried again as if nothing had been."""
+    put(store)
+    (claimed,) = claim_actions(store)
+    restrain(store, ActionKind.DELIVER, ActionState.HELD)
+    found = store.orders.get([order().key])[order().key]
+    store.orders.write([Move(found, releases=(ActionKind.DELIVER,), intervention=by())], now=NOW)
+
+    store.outbox.settle([Settlement(claimed.action.id, claimed.claim, ActionState.WAITING, "503")], now=NOW)
+
+    assert states(store) == {"deliver": "waiting"}
+
+
+def test_held_and_overdue_orders_are_found(store: Store) -> None:
+    """What needs a person can be listed, and nothing else."""
+    write(
+        store,
+        Move(replace(order("HELD"), held="x")),
+        Move(replace(order("LATE"), due_at=NOW)),
+        Move(replace(order("BOTH"), due_at=NOW, held="x")),
+        Move(replace(order("DONE"), due_at=NOW, status=OrderStatus.FULFILLED)),
+        Move(replace(order("SOON"), due_at=NOW + 1)),
+    )
+
+    def found(**filters: Any) -> set[str]:  # noqa: ANN401 - filters of any kind
+        return {one.reference for one in store.orders.find(OrderQuery(**filters))}
+
+    assert found(held=True) == {"HELD", "BOTH"}
+    assert found(overdue_at=NOW) == {"LATE", "BOTH"}
+    assert found(overdue_at=NOW, held=True) == {"BOTH"}
+    assert found(held=True, supplier="other") == set()
 
 
 def test_an_order_that_is_not_there_has_no_story(store: Store) -> None:

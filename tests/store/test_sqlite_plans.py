@@ -27,7 +27,7 @@ from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.errors import Reason
 from webhookctl.core.events import EventState, EventType, Spoken
-from webhookctl.core.orders import ActionKind, ActionState, Move, OrderStatus, Restraint
+from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, NewAction, OrderStatus, Restraint
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.leases import Concern, Settled, Standing
 from webhookctl.core.ports.orders import OrderQuery, Reveal
@@ -107,6 +107,18 @@ def _use_everything(store: SqliteStore) -> None:
     store.orders.references_of({("acme", "SUP-1")})
     store.orders.get([moved.key])
     store.orders.record_reveal("acme", "ORD-1", Reveal(NOW, "ann", "why"))
+    moved = store.orders.get([moved.key])[moved.key]
+    by = Intervention(NOW, "ann", "held", "why")
+    decided = Move(moved, restraints=(restraint,), releases=(ActionKind.DELIVER,), intervention=by)
+    low = NewAction("acme", "", ActionKind.TOP_UP, "low:1", cooldown_ms=1)
+    about = NewAction(*moved.key, ActionKind.ALERT, "x", about=ActionKind.DELIVER)
+    store.orders.write([decided, Move(None, (low, about))], now=NOW)
+    store.outbox.resolve(again.action.id, ActionState.DONE, by=by, now=NOW)
+    store.outbox.interventions(again.action.id)
+    store.alarms.overdue(lambda _: low, since=0, until=NOW, now=NOW)
+    store.alarms.undelivered(lambda _order, _action: low, since=0, until=NOW, now=NOW)
+    for only_held, overdue_at in ((True, None), (True, NOW), (False, NOW)):
+        store.orders.find(OrderQuery(held=only_held, overdue_at=overdue_at))
     store.orders.story("acme", "ORD-1")
     store.upkeep.count_repeats({"acme": 1}, now=NOW)
     _use_the_quarantine(store)

@@ -1,12 +1,12 @@
 """What must be done about orders, and how it went."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from webhookctl.cli import options, output
 from webhookctl.core.errors import NotFoundError, UsageError
-from webhookctl.core.orders import ActionKind, ActionState
+from webhookctl.core.orders import ActionKind, ActionState, Intervention
 
 _COLUMNS = ("ID", "Kind", "Reference", "State", "Attempts", "Created", "Next", "Last")
 _RETRIED = (ActionState.DEAD, ActionState.WAITING)
@@ -73,10 +73,12 @@ def show(context: typer.Context, action_id: TheId, as_json: options.AsJson = Fal
     settings = wiring.settings(context.obj.config)
     with wiring.store(settings) as store:
         found = store.outbox.get(action_id)
-    if found is None:
-        raise _unknown(action_id)
+        if found is None:
+            raise _unknown(action_id)
+        done = store.outbox.interventions(found[0].id)
     page = report.action_row(found[0], wiring.handled_kinds(settings))
     page["history"] = [report.attempt_row(attempt) for attempt in found[1]]
+    page["interventions"] = [report.intervention_row(one) for one in done]
     output.show_json(page) if as_json else _print(page, utc=utc)
 
 
@@ -84,7 +86,7 @@ def _print(page: dict[str, Any], *, utc: bool) -> None:
     output.fields(
         (name.replace("_", " "), output.when(value, utc=utc) if name.endswith("_at") else str(value))
         for name, value in page.items()
-        if value is not None and name != "history"
+        if value is not None and not isinstance(value, list)
     )
     output.heading("Attempts")
     rows = (
@@ -92,6 +94,12 @@ def _print(page: dict[str, Any], *, utc: bool) -> None:
         for one in page["history"]
     )
     output.table(("Number", "Ended", "State", "What happened"), rows, empty="None yet.")
+    if page["interventions"]:
+        output.heading("What people did")
+        rows = (
+            (output.when(one["at"], utc=utc), one["who"], one["what"], one["reason"]) for one in page["interventions"]
+        )
+        output.table(("Time", "Who", "What", "Why"), rows)
 
 
 @app.command("retry", epilog="Try: webhookctl actions retry 0198c2, webhookctl actions list --state dead.")
@@ -103,10 +111,41 @@ def retry(context: typer.Context, action_id: TheId) -> None:
         found = store.outbox.get(action_id)
         if found is None:
             raise _unknown(action_id)
-        before = store.outbox.retry(found[0].id, now=options.now_ms())
+        by = Intervention(options.now_ms(), wiring.who(), "tried again", "")
+        before = store.outbox.retry(found[0].id, now=by.at, by=by)
     if before not in _RETRIED:
         raise UsageError(f"Action {found[0].id} is {before}: only what is dead or waiting can be tried again.")
     output.say(f"Action {found[0].id} ({found[0].kind}) was {before} and is due now.")
+
+
+@app.command(
+    "resolve",
+    epilog='Try: webhookctl actions resolve 0198c2 --delivered --reason "the customer has it", '
+    'webhookctl actions resolve 0198c2 --retry --reason "nothing in the shop\'s log".',
+)
+def resolve(
+    context: typer.Context,
+    action_id: TheId,
+    reason: Annotated[str, typer.Option("--reason", help="How you know; it is kept in the order's story.")],
+    delivered: Annotated[bool, typer.Option("--delivered", help="It took effect: it is done.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="It had no effect: try it again.")] = False,
+) -> None:
+    """Say how an ambiguous action ended, which only a person can find out."""
+    from webhookctl import wiring
+    from webhookctl.flows import decide
+
+    if delivered == retry:
+        raise UsageError("Say either --delivered or --retry.")
+    state, what = (ActionState.DONE, "said to be done") if delivered else (ActionState.WAITING, "to be tried again")
+    by = Intervention(options.now_ms(), wiring.who(), what, reason)
+    with wiring.store(wiring.settings(context.obj.config)) as store:
+        found = store.outbox.get(action_id) or _missing(action_id)
+        after = decide.resolve(store.outbox, found[0], state, by)
+    output.say(f"Action {found[0].id} ({found[0].kind}) was ambiguous and is {after}.")
+
+
+def _missing(action_id: str) -> NoReturn:
+    raise _unknown(action_id)
 
 
 def _unknown(action_id: str) -> NotFoundError:

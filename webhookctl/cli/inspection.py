@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from webhookctl.adapters.cipher_aesgcm import parse_key
-from webhookctl.config import HandlerSettings, SecretRef, Settings
+from webhookctl.config import HandlerSettings, SecretRef, Settings, admin_token
 from webhookctl.config.door_settings import path_secret
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.signatures import Scheme, Secret
@@ -57,6 +57,12 @@ class _Look:
 
     def at_serve(self) -> Iterator[Finding]:
         yield Finding("serve.listen", str(self.settings.serve.listen))
+        if self.settings.serve.admin is not None:
+            without = "only health and metrics: set admin_token to have orders registered there."
+            note = None if self.settings.serve.admin_token else without
+            yield Finding("serve.admin", str(self.settings.serve.admin), note=note)
+        if self.settings.serve.admin_token is not None:
+            yield self._secret("serve.admin_token", self.settings.serve.admin_token, admin_token)
         if self.settings.serve.tls is not None:
             certificate, key = self.settings.serve.tls
             yield Finding("serve.tls_cert", f"{certificate} with {key}", _tls_fault(certificate, key))

@@ -25,6 +25,7 @@ from webhookctl.suppliers import preset as read_preset
 
 _KEY: Final = "webhookctl.key"
 _SHOP: Final = "shop.secret"
+_ADMIN: Final = "admin.token"
 _SYSTEM_FOLDER: Final = SYSTEM_FILE.parent
 _STATE_FOLDER: Final = Path("/var/lib/webhookctl")
 _DATABASE: Final = "webhookctl.db"
@@ -53,7 +54,7 @@ class Plan:
 
     @property
     def secret_files(self) -> tuple[str, ...]:
-        return _KEY, f"{self.supplier}.secret", _SHOP
+        return _KEY, f"{self.supplier}.secret", _SHOP, _ADMIN
 
 
 def plan(folder: Path, supplier: str, preset: str, domain: str) -> Plan:
@@ -93,7 +94,8 @@ def _contents(plan: Plan) -> dict[Path, tuple[str, int]]:
     database = str(_STATE_FOLDER / _DATABASE) if plan.is_in_place else _DATABASE
     settings = _filled("settings.toml", database=database, supplier=plan.supplier, preset=plan.preset)
     shop = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-    texts = dict(zip(plan.secret_files, (new_key(), _new_secret(read_preset(plan.preset)), shop), strict=True))
+    made = (new_key(), _new_secret(read_preset(plan.preset)), shop, secrets.token_hex(32))
+    texts = dict(zip(plan.secret_files, made, strict=True))
     return {
         plan.folder / FILE_NAME: (settings, 0o644),
         **{plan.folder / name: (text, 0o600) for name, text in texts.items()},

@@ -42,7 +42,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str =
         _rich_table(columns, lines)
     else:
         for line in [[column.lower().replace(" ", "_") for column in columns], *lines]:
-            _write(sys.stdout, "\t".join(line))
+            _write(sys.stdout, "\t".join(map(_guarded, line)))
+
+
+def _guarded(cell: str) -> str:
+    """Put an apostrophe before what a spreadsheet would take for a formula: nobody's reference may run a program."""
+    return f"'{cell}" if cell[:1] in {"=", "+", "@"} or (cell[:1] == "-" and not _is_number_or_dash(cell)) else cell
+
+
+def _is_number_or_dash(cell: str) -> bool:
+    return cell == "-" or cell[1:].replace(".", "", 1).isdigit()
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
@@ -70,8 +79,11 @@ def when(moment: str | None, *, utc: bool = False) -> str:
 
 
 @contextmanager
-def progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
-    """Show how far long work has come: a bar on a terminal, nothing in a pipe. Yields what to call with each step."""
+def progress(what: str, count: int | None) -> Iterator[Callable[[int], None]]:
+    """Show how far long work has come: a bar on a terminal, nothing in a pipe. Yields what to call with each step.
+
+    `count` is None where nobody knows how much there is.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -25,6 +25,8 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
         },
         "serve": {
             "listen": str(settings.serve.listen),
+            "admin": str(settings.serve.admin) if settings.serve.admin else None,
+            "admin_token": show.secret(settings.serve.admin_token) if settings.serve.admin_token else None,
             "max_body": settings.serve.max_body,
             "tls_cert": str(settings.serve.tls_cert) if settings.serve.tls_cert else None,
             "tls_key": str(settings.serve.tls_key) if settings.serve.tls_key else None,
@@ -42,6 +44,7 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
         },
         "suppliers": {name: show.supplier(supplier) for name, supplier in settings.suppliers.items()},
         "actions": {kind.value: show.handler(handler) for kind, handler in settings.actions.by_kind().items()},
+        "alarms": {"undelivered_after_ms": settings.alarms.undelivered_after},
     }
 
 
@@ -65,6 +68,9 @@ class _Show:
             "allow_short": supplier.allow_short,
             "sla_ms": supplier.sla,
             "codes": supplier.policy.codes.value,
+            "low_balance": str(supplier.low_balance) if supplier.low_balance is not None else None,
+            "balance_cooldown_ms": supplier.balance_cooldown,
+            "return_window_ms": supplier.policy.return_window_ms,
             "confirm": supplier.policy.confirm.value,
             "allow_ips": list(map(str, supplier.allow_ips)),
             "path_secret": [self.secret(secret) for secret in supplier.path_secret],

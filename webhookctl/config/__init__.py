@@ -1,8 +1,9 @@
 """The settings file and environment, checked once, frozen."""
 
 from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
+from webhookctl.config.alarm_settings import AlarmSettings
 from webhookctl.config.demo import demo_settings, make_demo, new_key, refuse_public, write_new
-from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
+from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings, admin_token
 from webhookctl.config.reading import FILE_NAME, SYSTEM_FILE, find, load
 from webhookctl.config.settings import Settings
 from webhookctl.config.supplier_settings import SupplierSettings
@@ -14,6 +15,7 @@ __all__ = [
     "SYSTEM_FILE",
     "ActionsSettings",
     "Address",
+    "AlarmSettings",
     "HandlerSettings",
     "QuarantineSettings",
     "RetrySettings",
@@ -23,6 +25,7 @@ __all__ = [
     "Settings",
     "StoreSettings",
     "SupplierSettings",
+    "admin_token",
     "demo_settings",
     "find",
     "load",

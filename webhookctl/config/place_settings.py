@@ -1,7 +1,7 @@
 """Where events are kept, where suppliers come in, and where what is not theirs is put."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import PrivateAttr, StrictStr, ValidationInfo, model_validator
 
@@ -10,13 +10,16 @@ from webhookctl.config.tables import (
     Duration,
     FilePath,
     PositiveDuration,
+    Reference,
     References,
     Refusals,
     Table,
     by,
 )
+from webhookctl.core.errors import SettingsError
 from webhookctl.core.quarantine import Bounds
 from webhookctl.core.retries import SECOND
+from webhookctl.core.signatures import Secret
 
 
 class StoreSettings(Table):
@@ -45,10 +48,28 @@ class StoreSettings(Table):
         return self
 
 
+_SHORTEST_TOKEN: Final = 16
+
+
+def admin_token(secret: Secret) -> bytes:
+    """Return the token that whoever registers orders must say; raises `SettingsError` for one that can be guessed."""
+    token = secret.value.strip()
+    if len(token) < _SHORTEST_TOKEN or not token.isascii() or b" " in token:
+        raise SettingsError(
+            f"{secret.reference}: the admin token must be at least {_SHORTEST_TOKEN} ASCII characters without blanks; "
+            "`openssl rand -hex 32` makes one."
+        )
+    return token
+
+
 class ServeSettings(Table):
     """Where suppliers come in."""
 
     listen: Annotated[units.Address, by(units.address)] = units.Address("127.0.0.1", 8700)
+    admin: Annotated[units.Address, by(units.address)] | None = None
+    """Where health, metrics and the registration of orders are, for this machine alone; None: nowhere."""
+    admin_token: Reference | None = None
+    """Whoever registers orders says it; without it there are only health and metrics."""
     max_body: Annotated[int, by(units.body_size)] = 1024 * 1024
     tls_cert: FilePath | None = None
     tls_key: FilePath | None = None
@@ -66,6 +87,14 @@ class ServeSettings(Table):
     def tls(self) -> tuple[Path, Path] | None:
         """Certificate and key, or None behind a TLS proxy."""
         return (self.tls_cert, self.tls_key) if self.tls_cert and self.tls_key else None
+
+    @model_validator(mode="after")
+    def _admin_is_ours(self) -> Self:
+        if self.admin is not None and not self.admin.is_loopback:
+            raise Refusals(("admin", "must be an address of this machine alone, such as 127.0.0.1:8701"))
+        if self.admin is None and self.admin_token is not None:
+            raise Refusals(("admin", 'is missing: admin_token is of no use without it; such as "127.0.0.1:8701"'))
+        return self
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, field_validator
 
 from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
+from webhookctl.config.alarm_settings import AlarmSettings
 from webhookctl.config.api_settings import ApiSettings, AuthSettings, ListSettings, ThenSettings
 from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
 from webhookctl.config.supplier_settings import SupplierSettings
@@ -33,6 +34,7 @@ class Root(Table):
     quarantine: QuarantineSettings = QuarantineSettings()
     suppliers: dict[Annotated[str, AfterValidator(_supplier_name)], SupplierSettings] = Field(default_factory=dict)
     actions: ActionsSettings = ActionsSettings()
+    alarms: AlarmSettings = AlarmSettings()
 
     @field_validator("suppliers", mode="after")
     @classmethod
@@ -53,6 +55,7 @@ TABLES: Final[Mapping[tuple[str, ...], type[Table]]] = {
     ("actions",): ActionsSettings,
     ("actions", "*"): HandlerSettings,
     ("actions", "*", "retry"): RetrySettings,
+    ("alarms",): AlarmSettings,
 }
 """Which table has which keys; `*` stands for any name."""
 
@@ -75,6 +78,7 @@ class Settings:
     serve: ServeSettings = field(default_factory=ServeSettings)
     suppliers: Mapping[str, SupplierSettings] = field(default_factory=dict)
     actions: ActionsSettings = field(default_factory=ActionsSettings)
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
     demo: bool = False
     """There is no settings file: this machine only."""
     quarantine: QuarantineSettings = field(default_factory=QuarantineSettings)

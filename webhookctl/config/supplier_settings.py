@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, StrictBool, StrictStr, model_validator
 
 from webhookctl import suppliers
+from webhookctl.config import units
 from webhookctl.config.api_settings import ApiSettings, laid_over
 from webhookctl.config.door_settings import CONTRADICTIONS, NOT_NEEDED, DoorSettings, Secrets, is_status_signed
-from webhookctl.config.tables import PositiveDuration, Refusals, UnknownKeyError
+from webhookctl.config.tables import PositiveDuration, Refusals, UnknownKeyError, by
 from webhookctl.core.errors import SchemeError, SettingsError
 from webhookctl.core.mapping import BodyForm
 from webhookctl.core.mapping import Mapping as BodyMapping
 from webhookctl.core.orders import CodesRule, ConfirmRule, Policy
 from webhookctl.core.ports.supplier import Api
+from webhookctl.core.retries import SECOND
 from webhookctl.core.signatures import Scheme
 from webhookctl.suppliers.schema import overlaid
 
@@ -25,7 +28,7 @@ def _scheme_key(key: str) -> str:
     return key
 
 
-_OF_PRESETS: Final = frozenset({*DoorSettings.model_fields, "codes"})
+_OF_PRESETS: Final = frozenset({*DoorSettings.model_fields, "codes", "return_window"})
 """What a preset can say beside scheme, mapping and API: the same key in the settings takes its place."""
 
 
@@ -41,6 +44,12 @@ class SupplierSettings(DoorSettings):
     allow_short: StrictBool = False
     sla: PositiveDuration | None = None
     codes: CodesRule = CodesRule.REQUIRED
+    low_balance: Annotated[Decimal, by(units.amount)] | None = None
+    """A balance below it, told along with an order, is as good as a `balance.low`."""
+    balance_cooldown: PositiveDuration = 60 * 60 * SECOND
+    """How long no second top-up is asked for."""
+    return_window: PositiveDuration | None = None
+    """How long after its fulfilment the supplier takes an order back."""
     map: dict[str, Any] = Field(default_factory=dict)
     api: ApiSettings | None = None
     """Laid over the preset's; without this table nobody asks."""
@@ -62,7 +71,15 @@ class SupplierSettings(DoorSettings):
     @property
     def policy(self) -> Policy:
         """What holds for this supplier's orders."""
-        return Policy(codes=self.codes, sla_ms=self.sla, confirm=self._confirm, can_ask=self._asked is not None)
+        return Policy(
+            codes=self.codes,
+            sla_ms=self.sla,
+            confirm=self._confirm,
+            can_ask=self._asked is not None,
+            balance_cooldown_ms=self.balance_cooldown,
+            low_balance=self.low_balance,
+            return_window_ms=self.return_window,
+        )
 
     @property
     def asked(self) -> Api | None:

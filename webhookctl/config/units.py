@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _HIGHEST_PORT: Final = 65535
 
 
+_AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,8})?")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}|1000000")
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -69,6 +71,13 @@ def body_size(written: object) -> int:
     if not _SMALLEST_BODY <= size <= _LARGEST_BODY:
         raise SettingsError("must be between 1KiB and 64MiB")
     return size
+
+
+def amount(written: object) -> Decimal:
+    """Read "250.00", an amount of money; a number with a point would be a float."""
+    if isinstance(written, bool) or not isinstance(written, (int, str)) or not _AMOUNT.fullmatch(str(written)):
+        raise SettingsError('must be an amount of money in quotes, such as "250.00"')
+    return Decimal(str(written))
 
 
 def kept_size(written: object) -> int:

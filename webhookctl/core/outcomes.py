@@ -87,6 +87,8 @@ class EventApplied:
     reason: str | None
     actions: int
     """How many were asked for; those that existed before are not made again."""
+    needs_a_person: bool = False
+    """It could not be read, or something is held since it came."""
 
 
 @dataclass(frozen=True, slots=True)

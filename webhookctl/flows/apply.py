@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from webhookctl.core.answers import POLLED
 from webhookctl.core.deliveries import Via
@@ -10,12 +10,13 @@ from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState, EventType, Spoken, Unmapped
 from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.mapping import read
-from webhookctl.core.orders import ConfirmRule, Move, Order, Policy, advance
+from webhookctl.core.orders import ActionKind, ConfirmRule, Move, NewAction, Order, Policy, advance
 from webhookctl.core.outcomes import EventApplied
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, Events, Unreadable
 from webhookctl.core.ports.orders import Orders
 
 LEASE_MS: Final = 60_000
+_UNREADABLE_COOLDOWN_MS: Final = 3_600_000
 _TRIES: Final = 10
 """How often an order that keeps moving under us is read again before the claim is left to run out."""
 _TOLD: Final = 3
@@ -34,11 +35,14 @@ class Supplier:
 class Apply:
     """Takes stored events in order of arrival and writes what follows from them, each in one transaction."""
 
+    BATCH: ClassVar[int] = 200
+    """Events of one transaction: enough that their commit is shared, few enough that intake need not wait for it."""
+
     events: Events
     orders: Orders
     suppliers: Mapping[str, Supplier]
 
-    def run(self, *, now: int, limit: int = 100) -> list[EventApplied]:
+    def run(self, *, now: int, limit: int = BATCH) -> list[EventApplied]:
         """Apply up to `limit` queued events; empty when there are none."""
         claimed = self.events.claim(now=now, limit=limit, lease_ms=LEASE_MS)
         readings = [self._read(one) for one in claimed]
@@ -112,7 +116,8 @@ class Apply:
     def _taken(self, said: Event | Unmapped, known: "_Known", now: int) -> "_Taken":
         """Say where one order moves."""
         if isinstance(said, Unmapped):
-            return _Taken(said, said.state, said.reason)
+            move = _unreadable(said.supplier, now) if said.state is EventState.DEAD and said.supplier else None
+            return _Taken(said, said.state, said.reason, move)
         found = known.resolved(said)
         if isinstance(found, Unmapped):
             # Without its key: the store queues it again once the order is known, and it must be no duplicate of itself.
@@ -125,6 +130,13 @@ class Apply:
         move = advance(order, found, self.suppliers[found.supplier].policy, known_at=elsewhere, now=now)
         known.remember(move)
         return _Taken(found, EventState.DONE, "; ".join(filter(None, (move.note, found.note))) or None, move)
+
+
+def _unreadable(supplier: str, now: int) -> Move:
+    """Tell a person that something of this supplier can't be read: now and then, as there may be thousands of it."""
+    detail = f"An event of {supplier} can't be read: `webhookctl events list --state dead` says why."
+    cause, cooldown_ms = f"unreadable:{now}", _UNREADABLE_COOLDOWN_MS
+    return Move(None, (NewAction(supplier, "", ActionKind.ALERT, cause, detail=detail, cooldown_ms=cooldown_ms),))
 
 
 def _hinted(said: Event | Unmapped) -> Event | Unmapped:
@@ -236,7 +248,12 @@ def _outcome(reading: _Reading, application: Application, applied: Applied) -> E
         status=_status(application.moves),
         reason=application.reason,
         actions=sum(len(move.actions) for move in application.moves) if applied is Applied.DONE else 0,
+        needs_a_person=applied is Applied.DONE and _needs_a_person(application),
     )
+
+
+def _needs_a_person(application: Application) -> bool:
+    return application.state is EventState.DEAD or any(move.needs_a_person for move in application.moves)
 
 
 def _status(moves: tuple[Move, ...]) -> str | None:

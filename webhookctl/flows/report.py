@@ -10,7 +10,16 @@ from webhookctl.core.deliveries import Headers
 from webhookctl.core.events import Item, Spoken, StoredEvent
 from webhookctl.core.mapping import BodyForm, codes_in, form_of
 from webhookctl.core.mapping import Mapping as Places
-from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, Order, OrderStatus
+from webhookctl.core.orders import (
+    Action,
+    ActionKind,
+    ActionState,
+    Attempt,
+    Intervention,
+    Order,
+    OrderStatus,
+    return_until,
+)
 from webhookctl.core.ports.leases import Endings, Standing
 from webhookctl.core.ports.orders import Story
 from webhookctl.core.ports.reports import Summary
@@ -172,9 +181,23 @@ def attempt_row(attempt: Attempt) -> Row:
     }
 
 
-def story_page(story: Story, handled: Collection[ActionKind]) -> Row:
-    """Say all of an order: what came, what it caused, how that went, and who looked at its codes."""
+def intervention_row(intervention: Intervention) -> Row:
+    """Say what a person did."""
+    return {
+        "at": _iso(intervention.at),
+        "who": intervention.who,
+        "what": intervention.what,
+        "reason": intervention.reason,
+        "action_id": intervention.action_id,
+    }
+
+
+def story_page(story: Story, handled: Collection[ActionKind], return_window_ms: int | None = None) -> Row:
+    """Say all of an order: what came, what it caused, how that went, what people did, and who looked at its codes."""
     return order_row(story.order) | {
+        "paid": story.order.paid and f"{story.order.paid.amount} {story.order.paid.currency}",
+        "ask_at": _iso(story.order.ask_at),
+        "return_until_at": _iso(return_until(story.order, return_window_ms)),
         "items": [item_row(item) for item in story.order.items],
         "events": [event_row(event) for event in story.events],
         "actions": [
@@ -182,6 +205,7 @@ def story_page(story: Story, handled: Collection[ActionKind]) -> Row:
             | {"history": [attempt_row(one) for one in story.attempts if one.action_id == action.id]}
             for action in story.actions
         ],
+        "interventions": [intervention_row(one) for one in story.interventions],
         "reveals": [{"at": _iso(one.at), "who": one.who, "reason": one.reason} for one in story.reveals],
     }
 
@@ -192,6 +216,8 @@ def chronicle(page: Row) -> list[tuple[str, str]]:
     for action in page["actions"]:
         lines.append((action["created_at"], _action_line(action)))
         lines += [(one["ended_at"], _attempt_line(action, one)) for one in action["history"]]
+    kinds = {action["id"]: action["kind"] for action in page["actions"]}
+    lines += [(one["at"], _intervention_line(one, kinds)) for one in page["interventions"]]
     lines += [(one["at"], f"codes revealed to {one['who']}: {one['reason']}") for one in page["reveals"]]
     return sorted(lines, key=lambda line: line[0])
 
@@ -207,6 +233,11 @@ def _action_line(action: Row) -> str:
     waits = f" for {action['waits_for']}" if action["waits_for"] else ""
     detail = f" ({action['detail']})" if action["detail"] else ""
     return f"{action['kind']} asked for: {action['state']}{waits}{detail}"
+
+
+def _intervention_line(done: Row, kinds: Mapping[str, str]) -> str:
+    what = f"{kinds.get(done['action_id'], 'action')} {done['what']}" if done["action_id"] else f"order {done['what']}"
+    return f"{what} by {done['who']}" + (f": {done['reason']}" if done["reason"] else "")
 
 
 def _attempt_line(action: Row, attempt: Row) -> str:
@@ -268,6 +299,7 @@ def _needs_a_person(summary: Summary, actions: Mapping[str, Mapping[str, int]]) 
         "actions held": sum(states.get(ActionState.HELD, 0) for states in actions.values()),
         "actions ambiguous": sum(states.get(ActionState.AMBIGUOUS, 0) for states in actions.values()),
         "actions dead": sum(states.get(ActionState.DEAD, 0) for states in actions.values()),
+        "orders overdue": summary.overdue_orders,
         "events dead": summary.events.get("dead", 0),
     }
     return {what: count for what, count in counts.items() if count}

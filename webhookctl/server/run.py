@@ -104,21 +104,19 @@ _LAST_PORT: Final = 65535
 _WHERE_SET: Final = "with --listen or [serve] listen"
 
 
-def listen_on(host: str, port: int) -> socket.socket:
+def listen_on(host: str, port: int, where_set: str = _WHERE_SET) -> socket.socket:
     """Bind and listen, before anything else starts, so that a taken port is the first thing that is said."""
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if port > _LAST_PORT:
-        raise SettingsError(f"Can't listen on {where}: a port is at most {_LAST_PORT}. Choose one {_WHERE_SET}.")
+        raise SettingsError(f"Can't listen on {where}: a port is at most {_LAST_PORT}. Choose one {where_set}.")
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server((str(address[0]), port), family=family, backlog=_BACKLOG)
     except (socket.gaierror, UnicodeError):
-        raise SettingsError(
-            f"Can't listen on {where}: no address has that name. Choose another {_WHERE_SET}."
-        ) from None
+        raise SettingsError(f"Can't listen on {where}: no address has that name. Choose another {where_set}.") from None
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0, f"{os.strerror(error.errno or 0)}. Choose another address")
-        raise SettingsError(f"Can't listen on {where}: {advice} {_WHERE_SET}.") from None
+        raise SettingsError(f"Can't listen on {where}: {advice} {where_set}.") from None
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:

@@ -1,5 +1,6 @@
 """What may stand in a preset?"""
 
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
@@ -29,6 +30,9 @@ Reader: TypeAlias = Callable[[object], object]
 """From what stands under a key to its value; raises `SettingsError` with words that follow the key."""
 
 
+_SPAN: Final = re.compile(r"[1-9][0-9]{0,2}[hd]", re.ASCII)
+
+
 def text(written: object) -> str:
     """Read a sentence, a name or an address."""
     if not isinstance(written, str) or not written.strip() or not written.isprintable():
@@ -40,6 +44,13 @@ def flag(written: object) -> bool:
     """Read a yes or no."""
     if not isinstance(written, bool):
         raise SettingsError("must be true or false")
+    return written
+
+
+def span(written: object) -> str:
+    """Read how long something is: hours or days, such as "24h"."""
+    if not isinstance(written, str) or not _SPAN.fullmatch(written):
+        raise SettingsError('must be hours or days in quotes, such as "24h" or "14d"')
     return written
 
 
@@ -85,6 +96,7 @@ KEYS: Final[Mapping[str, Reader]] = {
     "retries": text,
     "map": _table,
     "api": _table,
+    "return_window": span,
 }
 """Every key of a preset beside those of its scheme, and how its value is read."""
 

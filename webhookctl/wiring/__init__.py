@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from webhookctl.config import Settings
     from webhookctl.core.mapping import Mapping as Places
+    from webhookctl.core.orders import Policy
+    from webhookctl.flows.order_files import Reading
 
 # Linux: the one that goes on while the machine sleeps.
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -109,6 +111,32 @@ def asked_suppliers(settings: "Settings") -> list[str]:
 def handled_kinds(settings: "Settings") -> frozenset[ActionKind]:
     """Return the kinds of action that somebody carries out."""
     return frozenset(settings.actions.by_kind())
+
+
+def policies(settings: "Settings") -> "dict[str, Policy]":
+    """Return what holds for each supplier's orders."""
+    return {name: supplier.policy for name, supplier in settings.suppliers.items()}
+
+
+def return_window(settings: "Settings", supplier: str) -> int | None:
+    """Return how long this supplier takes an order back, in milliseconds; None where it is not known."""
+    known = settings.suppliers.get(supplier)
+    return known.policy.return_window_ms if known else None
+
+
+def order_reading(settings: "Settings", supplier: str | None = None) -> "Reading":
+    """Return how orders are read that the shop makes known; `supplier` is for those that name none.
+
+    Raises `UsageError` where it is not in the settings.
+    """
+    from webhookctl.config import units  # noqa: PLC0415 - only whoever registers orders needs these
+    from webhookctl.flows.order_files import Reading  # noqa: PLC0415 - as above
+
+    names = list(settings.suppliers)
+    if supplier is not None and supplier not in names:
+        raise UsageError(f"--supplier: there is no supplier {supplier!r}; there are: {', '.join(names) or 'none'}.")
+    only = names[0] if len(names) == 1 else None
+    return Reading(names, units.positive_duration, supplier or only)
 
 
 def who() -> str:

@@ -15,27 +15,30 @@ from webhookctl.adapters import telemetry
 from webhookctl.adapters.free_space import FreeSpace
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.config import ServeSettings, Settings
-from webhookctl.core.errors import StoreBrokenError
+from webhookctl.core.errors import PersonNeededError, StoreBrokenError
 from webhookctl.core.orders import ActionKind
-from webhookctl.core.outcomes import Outcome, Stored
+from webhookctl.core.outcomes import Ambiguous, Dead, EventApplied, Outcome, Stored
 from webhookctl.core.ports.handler import Handler
 from webhookctl.core.quarantine import Bounds
 from webhookctl.flows.act import Act
+from webhookctl.flows.alarms import Alarms
 from webhookctl.flows.apply import Apply
 from webhookctl.flows.receive import Receive
 from webhookctl.server import run
+from webhookctl.server.admin import Admin
 from webhookctl.server.batcher import Batcher
 from webhookctl.server.limits import Limits
 from webhookctl.server.receiver import Receiver
-from webhookctl.wiring import handled_kinds, now_ms, steady_clock, store
+from webhookctl.wiring import administration, handled_kinds, now_ms, policies, steady_clock, store
 from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
 from webhookctl.wiring.quarantining import Quarantining
-from webhookctl.wiring.serve_polling import ServePolling
 from webhookctl.worker import Line, Worker
 
 if TYPE_CHECKING:
     from webhookctl.adapters.outbound import Outbound
+    from webhookctl.wiring.serve_polling import ServePolling
 
+_ADMIN_CONNECTIONS: Final = 32
 _DEFAULT_URL: Final = "http://127.0.0.1:8700"
 
 
@@ -46,11 +49,15 @@ class Tally:
     wake: asyncio.Event
     """Set when a delivery was stored: there is work."""
     counts: Counter[str] = field(default_factory=Counter)
+    for_a_person: int = 0
+    """How much has come up that a person must decide."""
 
     def record(self, outcome: Outcome) -> None:
         self.counts[type(outcome).__name__] += 1
         if isinstance(outcome, Stored):
             self.wake.set()
+        elif isinstance(outcome, (Ambiguous, Dead)) or (isinstance(outcome, EventApplied) and outcome.needs_a_person):
+            self.for_a_person += 1
         telemetry.record(outcome)
 
     def last_words(self) -> str:
@@ -66,6 +73,8 @@ class _Entrance:
     """Where suppliers come in: checked and bound before anything else starts."""
 
     sock: socket.socket
+    admin: socket.socket | None
+    """Where this machine asks after health, metrics and orders."""
     tls: ssl.SSLContext | None
     started: Callable[[str], None]
 
@@ -82,10 +91,14 @@ def serve(
     outbound = _way_out() if worker else None
     in_force = InForce.of(settings, outbound, receives=True)
     listen = settings.serve.listen
-    with run.listen_on(listen.host, listen.port) as sock, store(settings, create=True) as opened:
+    with (
+        run.listen_on(listen.host, listen.port) as sock,
+        administration.entrance(settings) as admin,
+        store(settings, create=True) as opened,
+    ):
         telemetry.configure_logging(verbose=verbose)
         machine = _Machine(in_force, outbound, opened)
-        return run.run(_serve(machine, again, _Entrance(sock, tls, started), worker=worker))
+        return run.run(_serve(machine, again, _Entrance(sock, admin, tls, started)))
 
 
 def _way_out() -> "Outbound":
@@ -110,13 +123,15 @@ def greeting(settings: Settings, url: str, program: str) -> list[str]:
             f"    {program} send order.fulfilled{where}",
             f"    {program} orders show ORD-12345",
         ]
+    if settings.serve.admin is not None:
+        lines.append(f"Health and metrics: http://{settings.serve.admin}/healthz and /metrics")
     missing = [kind.value for kind in ActionKind if kind not in handled_kinds(settings)]
     if missing:
         lines.append(f"No handler is set for {', '.join(missing)}: what orders ask of them waits for [actions.*].")
     return [*lines, "Ctrl-C stops."]
 
 
-async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _Entrance, *, worker: bool) -> str:
+async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _Entrance) -> str:
     settings, tally = machine.in_force.settings, machine.tally
     batcher = Batcher(machine.receive.accept, on_broken=lambda _: machine.until.set())
     is_full = FreeSpace(settings.store.path.parent).is_low
@@ -134,8 +149,11 @@ async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _
     machine.receiver = receiver
     grace_s = settings.serve.grace / 1000
     async with _running(machine, again):
-        working = asyncio.create_task(_work_and_ask(machine, grace_s)) if worker else None
+        working = (
+            asyncio.create_task(_work_and_ask(machine, outbound, grace_s)) if (outbound := machine.outbound) else None
+        )
         keeping = asyncio.create_task(quarantining.run(machine.until))
+        administering = asyncio.create_task(_administer(machine, entrance.admin)) if entrance.admin else None
         await run.serve(
             receiver,
             sock=entrance.sock,
@@ -149,20 +167,33 @@ async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _
         await batcher.close()
         await keeping
         await quarantining.finish()
-        if working:
-            await working
+        for beside in (working, administering):
+            if beside:
+                await beside
     if broken := batcher.broken or machine.broken or quarantining.broken:
         raise broken
     machine.look_after()
     return tally.last_words()
 
 
+async def _administer(machine: "_Machine", sock: socket.socket) -> None:
+    await run.serve(
+        machine.admin().app(),
+        sock=sock,
+        until=machine.until,
+        started=lambda _url: None,
+        grace_s=1,
+        limits=Limits(connections=_ADMIN_CONNECTIONS),
+        record=machine.tally.record,
+    )
+
+
 def _limits(serve: ServeSettings) -> Limits:
     return Limits(serve.max_connections, serve.max_per_address, serve.trusted_proxies)
 
 
-async def _work_and_ask(machine: "_Machine", grace_s: float) -> None:
-    await asyncio.gather(machine.worker(grace_s).run(machine.until), machine.polling().run(machine.until))
+async def _work_and_ask(machine: "_Machine", outbound: "Outbound", grace_s: float) -> None:
+    await asyncio.gather(machine.worker(grace_s).run(machine.until), machine.polling(outbound).run(machine.until))
 
 
 @asynccontextmanager
@@ -194,6 +225,7 @@ class _Machine:
         self._clock = steady_clock()
         self._alerts, self._others = (Handlers(some) for some in _apart(in_force))
         self._apply = Apply(opened.events, opened.orders, in_force.suppliers)
+        self._alarms = Alarms(opened.alarms, lambda: policies(self.in_force.settings), self._undelivered_after)
 
     def exchange(self, found: InForce) -> None:
         """Go on by other settings; what is under way ends by those that it began with."""
@@ -215,15 +247,29 @@ class _Machine:
         return Worker(
             apply=partial(self._applied, asyncio.get_running_loop()),
             lines=[Line(self._act(handlers)) for handlers in (self._others, self._alerts)],
-            upkeep=self.look_after,
+            upkeep=self._upkeep,
             record=self.tally.record,
             wake=self.tally.wake,
             grace_s=grace_s,
         )
 
-    def polling(self) -> ServePolling:
+    def admin(self) -> Admin:
+        return administration.admin(
+            self._opened, lambda: self.in_force.settings, self.tally.counts, lambda: self.broken is not None
+        )
+
+    def _undelivered_after(self) -> int:
+        return self.in_force.settings.alarms.undelivered_after
+
+    def _upkeep(self) -> None:
+        self.look_after()
+        self._alarms.run(now=self._clock())
+
+    def polling(self, outbound: "Outbound") -> "ServePolling":
+        from webhookctl.wiring.serve_polling import ServePolling  # noqa: PLC0415 - as `_way_out`
+
         return ServePolling(
-            lambda: self.in_force.settings, self._opened, self.outbound, self.tally.record, self.tally.wake.set
+            lambda: self.in_force.settings, self._opened, outbound, self.tally.record, self.tally.wake.set
         )
 
     async def aclose(self) -> None:
@@ -260,18 +306,25 @@ def _apart(found: InForce) -> tuple[dict[ActionKind, Handler], dict[ActionKind, 
 
 
 def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbose: bool) -> str:
-    """Work until a signal comes, or once what is due; return what was done."""
+    """Work until a signal comes, or once what is due; return what was done.
+
+    Raises `PersonNeededError` where a single run has left something that a person must decide.
+    """
     telemetry.configure_logging(verbose=verbose)
     outbound = _way_out()
     with store(settings, create=True) as opened:
         in_force = InForce.of(settings, outbound, receives=False)
-        return run.run(_work(_Machine(in_force, outbound, opened), again, once=once))
+        return run.run(_work(_Machine(in_force, outbound, opened), outbound, again, once=once))
 
 
-async def _work(machine: _Machine, again: Callable[[], Settings], *, once: bool) -> str:
+async def _work(machine: _Machine, outbound: "Outbound", again: Callable[[], Settings], *, once: bool) -> str:
     async with _running(machine, again):
-        worker = machine.worker(machine.in_force.settings.serve.grace / 1000)
-        await (worker.run_once() if once else _work_and_ask(machine, machine.in_force.settings.serve.grace / 1000))
+        grace_s = machine.in_force.settings.serve.grace / 1000
+        await (machine.worker(grace_s).run_once() if once else _work_and_ask(machine, outbound, grace_s))
     if machine.broken:
         raise machine.broken
+    if once and machine.tally.for_a_person:
+        raise PersonNeededError(
+            f"{machine.tally.last_words()} A person is needed {machine.tally.for_a_person} times: `webhookctl status`."
+        )
     return machine.tally.last_words()

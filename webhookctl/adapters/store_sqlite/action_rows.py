@@ -1,5 +1,6 @@
 """Rows of the outbox: how an action is added, restrained and read."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils
@@ -48,12 +49,23 @@ def add(raw: "sqlite3.Connection", action: NewAction, *, now: int) -> bool:
     """Add `action` unless it exists, or one of its kind and cause is younger than its cooldown; False: it was not."""
     if action.cooldown_ms and _is_one_younger(raw, action, now):
         return False
-    detail = action.detail if action.about is None else f"{action.detail} {_how_far(raw, action, action.about)}".strip()
+    detail = action.detail
+    if action.about is not None:
+        detail = f"{detail} {_how_far(raw, action, action.about)}".strip()
+    return bool(raw.execute(_ADD, _row(action, detail, now)).rowcount)
+
+
+def add_plain(raw: "sqlite3.Connection", actions: Sequence[NewAction], *, now: int) -> None:
+    """Add those of `actions` that do not exist; none of them has a cooldown, or is about another."""
+    if actions:
+        raw.executemany(_ADD, [_row(action, action.detail, now) for action in actions])
+
+
+def _row(action: NewAction, detail: str, now: int) -> tuple[object, ...]:
     next_at = now if action.state is ActionState.WAITING else None
     finished_at = now if action.state in FINISHED else None
-    row = (action.supplier, action.subject, action.kind, action.cause, action.state, detail)
-    added = raw.execute(_ADD, (str(uuid_utils.uuid7()), *row, now, next_at, finished_at))
-    return bool(added.rowcount)
+    of = (action.supplier, action.subject, action.kind, action.cause, action.state, detail)
+    return (str(uuid_utils.uuid7()), *of, now, next_at, finished_at)
 
 
 def _is_one_younger(raw: "sqlite3.Connection", action: NewAction, now: int) -> bool:

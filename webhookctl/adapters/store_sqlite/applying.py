@@ -1,12 +1,15 @@
-"""What is written of one event that was applied: the event, its key, its orders and the actions it causes."""
+"""What is written of events that were applied: the events, their keys, their orders and the actions they cause."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
-from webhookctl.adapters.store_sqlite.endings import late_after
-from webhookctl.adapters.store_sqlite.moves import write_move
+from webhookctl.adapters.store_sqlite.endings import found_by_asking, late_after
+from webhookctl.adapters.store_sqlite.moves import write_moves
 from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState
 from webhookctl.core.orders import Move
@@ -16,15 +19,13 @@ from webhookctl.core.ports.events import Application, Applied
 if TYPE_CHECKING:
     import sqlite3
 
+_Key: TypeAlias = tuple[str, bytes]
+
 _KEY_BYTES: Final = 16
 _UNSTORABLE: Final = (ValueError, OverflowError, IntegrityError, DataError, SealedError)
 """What one event can raise that its neighbours must not suffer for: half a surrogate pair, a number beyond 64 bits, a
 text of a gigabyte, an order whose old codes can't be opened."""
 
-_IS_HELD: Final = """
-    SELECT supplier, EXISTS (SELECT 1 FROM event_orders WHERE event_id = id) FROM events
-    WHERE id = ? AND claim = ? AND state = 'queued'"""
-_SEEN: Final = "SELECT event_id FROM event_keys WHERE supplier = ? AND key = ?"
 _REMEMBER: Final = "INSERT OR IGNORE INTO event_keys (supplier, key, event_id) VALUES (?, ?, ?)"
 _FINISH: Final = """
     UPDATE events SET state = ?, error = ?, duplicate_of = ?, type = ?, reference = ?, order_id = ?, occurred_at = ?,
@@ -50,64 +51,65 @@ class Applying:
     dedup_key: bytes
     now: int
 
-    def apply(self, application: Application) -> Applied:
-        """Write it wholly or not at all, whatever becomes of its neighbours in the transaction."""
-        self.raw.execute("SAVEPOINT application")
+    def apply(self, applications: Sequence[Application]) -> list[Applied]:
+        """Write each wholly or not at all, whatever becomes of its neighbours.
+
+        All are written together, as each statement costs more than what it does; only where one of them can't be, each
+        is written for itself.
+        """
+        self.raw.execute("SAVEPOINT applications")
         try:
-            applied = self._apply(application)
-        except _StaleError:
-            self.raw.execute("ROLLBACK TO application")
-            applied = Applied.STALE
-        except _UNSTORABLE as error:
-            # Left claimed: it comes back alone until it was claimed too often, and ends as `dead` with this reason.
-            self.raw.execute("ROLLBACK TO application")
-            self.raw.execute(_NOTE, (f"it says what can't be stored: {type(error).__name__}", application.id))
-            applied = Applied.STALE
-        self.raw.execute("RELEASE application")
+            applied = self._together(applications)
+        except (_StaleError, *_UNSTORABLE) as error:
+            self.raw.execute("ROLLBACK TO applications")
+            applied = self._apart(applications, error)
+        self.raw.execute("RELEASE applications")
         return applied
 
-    def _apply(self, application: Application) -> Applied:
-        held = self.raw.execute(_IS_HELD, (application.id, application.claim)).fetchone()
-        if held is None:
-            return Applied.LOST
-        first = self._first_of_key(application, held[0])
-        if first != application.id:
-            self._finish(application, EventState.DUPLICATE, first)
-            return Applied.DUPLICATE
-        for move in application.moves:
-            if not write_move(self.raw, self.cipher, move, _order_of(application, move), now=self.now):
-                raise _StaleError
-        if (earlier := self._earlier(application)) is not None:
-            self._finish(application, EventState.DUPLICATE, earlier)
-            return Applied.DUPLICATE
-        self._finish(application, application.state, None)
-        if application.orders or held[1]:
-            self._name_orders(application, held[0])
-        return Applied.DONE
+    def _apart(self, applications: Sequence[Application], error: Exception) -> list[Applied]:
+        if len(applications) > 1:
+            return [self.apply([application])[0] for application in applications]
+        if not isinstance(error, _StaleError):
+            # Left claimed: it comes back alone until it was claimed too often, and ends as `dead` with this reason.
+            reason = f"it says what can't be stored: {type(error).__name__}"
+            self.raw.execute(_NOTE, (reason, applications[0].id))
+        return [Applied.STALE]
 
-    def _earlier(self, application: Application) -> int | None:
-        """Return the event by which asking had learned all that this webhook says, and count that it came late."""
-        moves_nothing = not any(move.order or move.actions or move.restraints for move in application.moves)
-        if not isinstance(application.event, Event) or application.state is not EventState.DONE:
-            return None
-        late = late_after(self.raw, application.event, application.id)
-        return late if moves_nothing else None
+    def _together(self, applications: Sequence[Application]) -> list[Applied]:
+        suppliers, several = self._held(applications)
+        held = [application for application in applications if application.id in suppliers]
+        repeats = self._repeats(held, suppliers)
+        first = [application for application in held if application.id not in repeats]
+        moves = [(move, _order_of(application, move)) for application in first for move in application.moves]
+        if not write_moves(self.raw, self.cipher, moves, now=self.now):
+            raise _StaleError
+        self.raw.executemany(_FINISH, [_finished(one, repeats.get(one.id)) for one in held])
+        late = self._late(first)
+        self.raw.executemany(_FINISH, [_finished(one, late[one.id]) for one in first if one.id in late])
+        repeats |= late
+        for one in first:
+            if one.id not in late and (one.orders or one.id in several):
+                self._name_orders(one, suppliers[one.id])
+        return [_applied(application, suppliers, repeats) for application in applications]
 
-    def _first_of_key(self, application: Application, supplier: str) -> int:
-        """Return the event that had this key first: this one, if no other had."""
-        if application.key is None:
-            return application.id
-        key = hmac.digest(self.dedup_key, application.key, "sha256")[:_KEY_BYTES]
-        self.raw.execute(_REMEMBER, (supplier, key, application.id))
-        (first,) = self.raw.execute(_SEEN, (supplier, key)).fetchone()
-        return int(first)
+    def _held(self, applications: Sequence[Application]) -> tuple[dict[int, str], set[int]]:
+        """Return the supplier of each event whose claim still holds, and which had several orders at an earlier try."""
+        claims = {application.id: application.claim for application in applications}
+        rows = self.raw.execute(_claims(len(claims)), tuple(claims)).fetchall()
+        held = {number: supplier for number, supplier, claim, _ in rows if claim == claims[number]}
+        return held, {number for number, _, _, several in rows if several}
 
-    def _finish(self, application: Application, state: EventState, duplicate_of: int | None) -> None:
-        event = application.event
-        names = (event.reference, event.order_id) if event else (None, None)
-        type_, occurred_at = (event.type, event.occurred_at) if isinstance(event, Event) else (None, None)
-        said = (type_, *names, occurred_at)
-        self.raw.execute(_FINISH, (state, application.reason, duplicate_of, *said, application.id))
+    def _late(self, applications: Sequence[Application]) -> dict[int, int]:
+        """Return the webhooks that say what asking had learned, and by which event; counts that they came late."""
+        said = [(one.id, one.event, one.moves) for one in applications if isinstance(one.event, Event)]
+        asked = found_by_asking(self.raw, [event for _, event, _ in said])
+        late = dict[int, int]()
+        for number, event, moves in said:
+            if (event.supplier, event.reference) in asked:
+                earlier = late_after(self.raw, event, number)
+                if earlier is not None and not any(move.order or move.actions or move.restraints for move in moves):
+                    late[number] = earlier
+        return late
 
     def _name_orders(self, application: Application, supplier: str) -> None:
         """Write down which orders the event spoke of, where there are several; what an earlier try wrote is gone."""
@@ -117,6 +119,56 @@ class Applying:
             for position, one in enumerate(application.orders)
         ]
         self.raw.executemany(_ADD_ORDER, rows)
+
+    def _repeats(self, held: Sequence[Application], suppliers: dict[int, str]) -> dict[int, int]:
+        """Remember the events' keys; return those that another event had before, and which."""
+        keys = {one.id: (suppliers[one.id], self._hashed(one.key)) for one in held if one.key is not None}
+        if not keys:
+            return {}
+        added = self.raw.executemany(_REMEMBER, [(*key, number) for number, key in keys.items()]).rowcount
+        if added == len(keys):
+            return {}
+        firsts = self._firsts(list(set(keys.values())))
+        return {number: firsts[key] for number, key in keys.items() if firsts[key] != number}
+
+    def _hashed(self, key: bytes) -> bytes:
+        return hmac.digest(self.dedup_key, key, "sha256")[:_KEY_BYTES]
+
+    def _firsts(self, keys: Sequence[_Key]) -> dict[_Key, int]:
+        rows = self.raw.execute(_seen(len(keys)), tuple(chain.from_iterable(keys)))
+        return {(supplier, key): number for supplier, key, number in rows}
+
+
+@lru_cache(256)
+def _claims(count: int) -> str:
+    listed = ", ".join("?" * count)
+    return (
+        "SELECT id, supplier, claim, EXISTS (SELECT 1 FROM event_orders WHERE event_id = id) "  # noqa: S608 - our own
+        f"FROM events WHERE id IN ({listed}) AND state = 'queued'"
+    )
+
+
+@lru_cache(256)
+def _seen(count: int) -> str:
+    return (
+        f"WITH wanted (supplier, key) AS (VALUES {', '.join(['(?, ?)'] * count)}) "  # noqa: S608 - only our own words
+        "SELECT k.supplier, k.key, k.event_id FROM wanted AS w CROSS JOIN event_keys AS k "
+        "ON k.supplier = w.supplier AND k.key = w.key"
+    )
+
+
+def _applied(application: Application, suppliers: dict[int, str], repeats: dict[int, int]) -> Applied:
+    if application.id not in suppliers:
+        return Applied.LOST
+    return Applied.DUPLICATE if application.id in repeats else Applied.DONE
+
+
+def _finished(application: Application, duplicate_of: int | None) -> tuple[object, ...]:
+    state = application.state if duplicate_of is None else EventState.DUPLICATE
+    event = application.event
+    names = (event.reference, event.order_id) if event else (None, None)
+    type_, occurred_at = (event.type, event.occurred_at) if isinstance(event, Event) else (None, None)
+    return (state, application.reason, duplicate_of, type_, *names, occurred_at, application.id)
 
 
 def _order_of(application: Application, move: Move) -> tuple[str, str] | None:

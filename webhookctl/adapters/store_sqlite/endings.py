@@ -1,10 +1,13 @@
 """What told us an order's final state, and whether its webhook came after all."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Event, EventType
-from webhookctl.core.orders import Order
+from webhookctl.core.orders import Order, OrderStatus
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,6 +22,7 @@ _FOUND_BY_ASKING: Final = """
 _IS_LATE: Final = """
     UPDATE orders SET late_at = coalesce(late_at, (SELECT received_at FROM events WHERE id = ?))
     WHERE reference = ? AND supplier = ? AND learned_by = 'poll' AND status = ?"""
+_OPEN: Final = frozenset({OrderStatus.PENDING, OrderStatus.PARTIAL})
 _STATUS_OF: Final = {
     EventType.FULFILLED: "fulfilled",
     EventType.FAILED: "failed",
@@ -26,10 +30,32 @@ _STATUS_OF: Final = {
 }
 
 
-def note_ending(raw: "sqlite3.Connection", order: Order, *, now: int) -> None:
-    """Write down when `order`, just saved, came to the final state that it has; once for each such state."""
-    if order.learned_by is not Via.IMPORT:
-        raw.execute(_NOTE, (now, order.reference, order.supplier))
+def note_endings(raw: "sqlite3.Connection", orders: Sequence[Order], *, now: int) -> None:
+    """Write down when `orders`, just saved, came to the final states that they have; once for each such state."""
+    ended = [order for order in orders if order.status not in _OPEN and order.learned_by is not Via.IMPORT]
+    if ended:
+        raw.executemany(_NOTE, [(now, order.reference, order.supplier) for order in ended])
+
+
+def found_by_asking(raw: "sqlite3.Connection", events: Sequence[Event]) -> set[tuple[str, str]]:
+    """Return the (supplier, reference) of those events whose order's state asking had found: no other is late."""
+    keys = {(one.supplier, one.reference) for one in events if one.reference and _is_of_an_ending(one)}
+    if not keys:
+        return set()
+    return set(raw.execute(_found(len(keys)), tuple(chain.from_iterable(keys))).fetchall())
+
+
+@lru_cache(512)
+def _found(count: int) -> str:
+    return (
+        f"WITH wanted (supplier, reference) AS (VALUES {', '.join(['(?, ?)'] * count)}) "  # noqa: S608 - our own words
+        "SELECT o.supplier, o.reference FROM wanted AS w CROSS JOIN orders AS o "
+        "ON o.reference = w.reference AND o.supplier = w.supplier AND o.learned_by = 'poll'"
+    )
+
+
+def _is_of_an_ending(event: Event) -> bool:
+    return event.via is Via.WEBHOOK and event.type in _STATUS_OF
 
 
 def late_after(raw: "sqlite3.Connection", event: Event, event_id: int) -> int | None:

@@ -1,5 +1,8 @@
 """Rows of the event log, read back, and queued again."""
 
+from collections.abc import Collection
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -15,21 +18,29 @@ COLUMNS: Final = (
     "error, duplicate_of"
 )
 _WAITING: Final = """
-    SELECT id FROM events INDEXED BY events_waiting
-    WHERE order_id = ?1 AND supplier = ?2 AND state = 'dead' AND reference IS NULL
+    WITH wanted (order_id, supplier) AS (VALUES {values})
+    SELECT e.id FROM wanted AS w CROSS JOIN events AS e INDEXED BY events_waiting
+    ON e.order_id = w.order_id AND e.supplier = w.supplier AND e.state = 'dead' AND e.reference IS NULL
     UNION ALL
-    SELECT event_id FROM event_orders INDEXED BY event_orders_waiting
-    WHERE order_id = ?1 AND supplier = ?2 AND reference IS NULL"""
+    SELECT o.event_id FROM wanted AS w CROSS JOIN event_orders AS o INDEXED BY event_orders_waiting
+    ON o.order_id = w.order_id AND o.supplier = w.supplier AND o.reference IS NULL"""
 _QUEUE_AGAIN: Final = """
     UPDATE events SET state = 'queued', attempts = 0, claim = NULL, claimed_until = NULL, error = NULL
     WHERE id = ? AND state = 'dead'"""
 
 
-def queue_waiting(raw: "sqlite3.Connection", supplier: str, order_id: str) -> None:
-    """Queue the events again that nobody could apply while the order of this id was not known."""
-    waiting = raw.execute(_WAITING, (order_id, supplier)).fetchall()
+def queue_waiting(raw: "sqlite3.Connection", known: Collection[tuple[str, str]]) -> None:
+    """Queue the events again that nobody could apply while the orders of these (order id, supplier) were not known."""
+    if not known:
+        return
+    waiting = raw.execute(_waiting(len(known)), tuple(chain.from_iterable(known))).fetchall()
     if waiting:
         raw.executemany(_QUEUE_AGAIN, waiting)
+
+
+@lru_cache(512)
+def _waiting(count: int) -> str:
+    return _WAITING.format(values=", ".join(["(?, ?)"] * count))
 
 
 def spoken(row: Any) -> Spoken:  # noqa: ANN401 - a row of state, type, reference, order_id, reason

@@ -105,8 +105,7 @@ class SqliteEvents:
         if not applications:
             return []
         with self.connection.writing() as raw:
-            applying = Applying(raw, self.cipher, self.dedup_key, now)
-            applied = [applying.apply(application) for application in applications]
+            applied = Applying(raw, self.cipher, self.dedup_key, now).apply(applications)
             raw.execute(_NOTE_SECRETS, (json.dumps([application.id for application in applications]),))
             return applied
 

@@ -1,12 +1,15 @@
 """Rows of the orders and their items, written and read back."""
 
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.adapters.store_sqlite.event_rows import queue_waiting
 from webhookctl.adapters.store_sqlite.sealing import open_code, seal_code
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Item
-from webhookctl.core.orders import Order, OrderStatus, Paid
+from webhookctl.core.orders import Move, Order, OrderStatus, Paid
 from webhookctl.core.ports.cipher import Cipher
 
 if TYPE_CHECKING:
@@ -25,6 +28,13 @@ _UPDATE: Final = """
         released = ?
     WHERE supplier = ? AND reference = ? AND version = ?"""
 _SELECT: Final = f"SELECT {COLUMNS} FROM orders WHERE supplier = ? AND reference = ?"  # noqa: S608 - our own words
+_SELECT_ALL: Final = f"""
+    SELECT {", ".join(f"o.{name}" for name in COLUMNS.split(", "))} FROM wanted AS w CROSS JOIN orders AS o
+    ON o.reference = w.reference AND o.supplier = w.supplier"""  # noqa: S608 - our own words
+_ITEMS_OF_ALL: Final = """
+    SELECT i.supplier, i.reference, i.position, i.sku, i.code, i.pin, i.media_type
+    FROM wanted AS w CROSS JOIN items AS i
+    ON i.reference = w.reference AND i.supplier = w.supplier ORDER BY i.reference, i.supplier, i.position"""
 _ITEMS: Final = (
     "SELECT position, sku, code, pin, media_type FROM items WHERE supplier = ? AND reference = ? ORDER BY position"
 )
@@ -33,32 +43,60 @@ _ADD_ITEM: Final = """
     INSERT INTO items (supplier, reference, position, sku, code, pin, media_type) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
 
-def save(raw: "sqlite3.Connection", cipher: Cipher, order: Order) -> bool:
-    """Write `order` if the store still has it at `order.version`; False, and nothing written, where it moved on."""
-    paid = (order.paid.amount, order.paid.currency) if order.paid else (None, None)
-    times = (order.created_at, order.updated_at)
-    rest = (
-        order.order_id,
-        order.due_at,
-        order.fulfilled_at,
-        order.ask_at,
-        order.learned_by,
-        order.held,
-        *paid,
-        order.released,
-    )
-    if order.version == 0:
-        written = raw.execute(_INSERT, (*order.key, order.status, *times, *rest))
-    else:
-        written = raw.execute(_UPDATE, (order.status, *times, *rest, *order.key, order.version))
-    if written.rowcount != 1:
+def save_moved(raw: "sqlite3.Connection", cipher: Cipher, moves: Sequence[Move]) -> bool:
+    """Write the orders of `moves`, where the store still has each at its version; False where one has moved on.
+
+    Then nothing was written of a single one, and some of several may have been.
+    """
+    orders = [move.order for move in moves if move.order is not None]
+    new = [_inserted(order) for order in orders if order.version == 0]
+    known = [_updated(order) for order in orders if order.version]
+    if new and raw.executemany(_INSERT, new).rowcount != len(new):
         return False
-    if load_items(raw, cipher, order.key) != order.items:
-        raw.execute(_FORGET_ITEMS, order.key)
-        raw.executemany(_ADD_ITEM, [_item_row(cipher, order, place) for place in range(len(order.items))])
-    if order.order_id is not None:
-        queue_waiting(raw, order.supplier, order.order_id)
+    if known and raw.executemany(_UPDATE, known).rowcount != len(known):
+        return False
+    # Later moves of an order overwrite the items of earlier ones.
+    items = {move.order.key: move.order for move in moves if move.order is not None and not move.keeps_items}
+    if forgotten := [key for key, order in items.items() if order.version]:
+        raw.executemany(_FORGET_ITEMS, forgotten)
+    rows = [_item_row(cipher, order, place) for order in items.values() for place in range(len(order.items))]
+    if rows:
+        raw.executemany(_ADD_ITEM, rows)
+    queue_waiting(raw, {(order.order_id, order.supplier) for order in orders if order.order_id is not None})
     return True
+
+
+def _inserted(order: Order) -> tuple[object, ...]:
+    return (*order.key, order.status, order.created_at, order.updated_at, *_rest(order))
+
+
+def _updated(order: Order) -> tuple[object, ...]:
+    return (order.status, order.created_at, order.updated_at, *_rest(order), *order.key, order.version)
+
+
+def _rest(order: Order) -> tuple[object, ...]:
+    paid = (order.paid.amount, order.paid.currency) if order.paid else (None, None)
+    times = (order.due_at, order.fulfilled_at, order.ask_at)
+    return (order.order_id, *times, order.learned_by, order.held, *paid, order.released)
+
+
+def load_all(
+    raw: "sqlite3.Connection", cipher: Cipher, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Order]:
+    """Return those of the (supplier, reference) pairs that are known, codes opened."""
+    values = tuple(chain.from_iterable(keys))
+    rows = raw.execute(_wanted(_SELECT_ALL, len(keys)), values).fetchall()
+    items: dict[tuple[str, str], list[Item]] = {}
+    if rows:
+        for supplier, reference, *row in raw.execute(_wanted(_ITEMS_OF_ALL, len(keys)), values):
+            items.setdefault((supplier, reference), []).append(_stored_item(cipher, (supplier, reference), row))
+    orders = (stored_order(row, tuple(items.get((row[0], row[1]), ()))) for row in rows)
+    return {order.key: order for order in orders}
+
+
+@lru_cache(512)
+def _wanted(statement: str, count: int) -> str:
+    return f"WITH wanted (supplier, reference) AS (VALUES {', '.join(['(?, ?)'] * count)}) {statement}"
 
 
 def load(raw: "sqlite3.Connection", cipher: Cipher, key: tuple[str, str]) -> Order | None:
@@ -69,14 +107,16 @@ def load(raw: "sqlite3.Connection", cipher: Cipher, key: tuple[str, str]) -> Ord
 
 def load_items(raw: "sqlite3.Connection", cipher: Cipher, key: tuple[str, str]) -> tuple[Item, ...]:
     """Return the items of the order of this (supplier, reference), in their order, codes opened."""
-    return tuple(
-        Item(
-            sku,
-            open_code(cipher, code, (*key, position, "code")),
-            open_code(cipher, pin, (*key, position, "pin")),
-            media_type,
-        )
-        for position, sku, code, pin, media_type in raw.execute(_ITEMS, key)
+    return tuple(_stored_item(cipher, key, row) for row in raw.execute(_ITEMS, key))
+
+
+def _stored_item(cipher: Cipher, key: tuple[str, str], row: Any) -> Item:  # noqa: ANN401 - a row of `_ITEMS`
+    position, sku, code, pin, media_type = row
+    return Item(
+        sku,
+        open_code(cipher, code, (*key, position, "code")),
+        open_code(cipher, pin, (*key, position, "pin")),
+        media_type,
     )
 
 

@@ -2,19 +2,19 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from webhookctl.adapters.store_sqlite import action_rows, event_rows, intervention_rows, order_rows
 from webhookctl.adapters.store_sqlite.connection import Connection, IntegrityError
 from webhookctl.adapters.store_sqlite.listing import Listing
-from webhookctl.adapters.store_sqlite.moves import write_move
+from webhookctl.adapters.store_sqlite.moves import write_moves
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED
 from webhookctl.core.errors import NotFoundError
 from webhookctl.core.orders import Move, Order
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.orders import OrderQuery, Reveal, Story
 
-_SUPPLIERS_OF: Final = "SELECT supplier FROM orders WHERE reference = ? ORDER BY supplier"
 _REFERENCES_OF: Final = "SELECT reference FROM orders WHERE order_id = ? AND supplier = ? LIMIT 2"
 _LISTING: Final = Listing(
     "orders",
@@ -59,18 +59,16 @@ class SqliteOrders:
         if not keys:
             return {}
         with self.connection.reading() as raw:
-            found = [order_rows.load(raw, self.cipher, key) for key in keys]
-        return {order.key: order for order in found if order is not None}
+            return order_rows.load_all(raw, self.cipher, keys)
 
     def suppliers_of(self, references: Collection[str]) -> dict[str, tuple[str, ...]]:
         if not references:
             return {}
+        found: dict[str, tuple[str, ...]] = {}
         with self.connection.reading() as raw:
-            found = {
-                reference: tuple(supplier for (supplier,) in raw.execute(_SUPPLIERS_OF, (reference,)))
-                for reference in references
-            }
-        return {reference: suppliers for reference, suppliers in found.items() if suppliers}
+            for reference, supplier in raw.execute(_suppliers_of(len(references)), tuple(references)):
+                found[reference] = (*found.get(reference, ()), supplier)
+        return found
 
     def references_of(self, order_ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
         found = dict[tuple[str, str], tuple[str, ...]]()
@@ -103,9 +101,13 @@ class SqliteOrders:
     def write(self, moves: Sequence[Move], *, now: int) -> list[bool]:
         if not moves:
             return []
+        moved = [(move, move.order.key if move.order else None) for move in moves]
         with self.connection.writing() as raw:
-            keys = [move.order.key if move.order else None for move in moves]
-            return [write_move(raw, self.cipher, move, key, now=now) for move, key in zip(moves, keys, strict=True)]
+            raw.execute("SAVEPOINT moves")
+            if write_moves(raw, self.cipher, moved, now=now):
+                return [True] * len(moves)
+            raw.execute("ROLLBACK TO moves")
+            return [write_moves(raw, self.cipher, [one], now=now) for one in moved]
 
     def record_reveal(self, supplier: str, reference: str, reveal: Reveal) -> None:
         with self.connection.writing() as raw:
@@ -113,6 +115,12 @@ class SqliteOrders:
                 raw.execute(_REVEAL, (supplier, reference, reveal.at, reveal.who, reveal.reason))
             except IntegrityError:
                 raise NotFoundError(f"There is no order {reference} at {supplier}.") from None
+
+
+@lru_cache(256)
+def _suppliers_of(count: int) -> str:
+    listed = ", ".join("?" * count)
+    return f"SELECT reference, supplier FROM orders WHERE reference IN ({listed}) ORDER BY 1, 2"  # noqa: S608 - ours
 
 
 def _listing(query: OrderQuery) -> Listing:

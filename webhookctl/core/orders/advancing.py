@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Event, EventType, Item
@@ -84,7 +84,7 @@ def _hinted(order: Order | None, event: Event, policy: Policy, now: int) -> Move
         return Move(None, (_alert(order, f"hint: {said}", detail),), note=HINT_UNASKED)
     if order.ask_at is not None and order.ask_at <= now:
         return Move(None, note=HINT_ASKED)
-    return Move(replace(order, ask_at=now), note=HINT_ASKED)
+    return Move(replace(order, ask_at=now), note=HINT_ASKED, keeps_items=True)
 
 
 def _told(order: Order | None, event: Event, policy: Policy, known_at: tuple[str, ...], now: int) -> Move:
@@ -92,18 +92,27 @@ def _told(order: Order | None, event: Event, policy: Policy, known_at: tuple[str
     before = order or _first_heard(event, event.reference or "", policy, now)
     hold = _hold(order, event, known_at)
     if cell.to is OrderStatus.FULFILLED and policy.codes is CodesRule.REQUIRED and _lacks_codes(before, event):
-        move = _without_codes(order, before, event, policy, hold, now)
+        move = _without_codes(order, replace(before, held=hold), event, policy, now)
         restraints = tuple(_RESTRAINTS[duty] for duty in cell.duties if duty is Duty.HOLD_REFUND)
+        move = replace(move, restraints=restraints)
     else:
         after = _moved(before, event, cell, hold, now)
-        move = Move(None if after == order else after, tuple(_actions(cell, order, after, event)))
+        asked = tuple(_actions(cell, order, after, event))
         restraints = tuple(_RESTRAINTS[duty] for duty in cell.duties if duty in _RESTRAINTS)
-    if hold and hold != before.held:
-        alert = _alert(before, f"held: {hold}", f"Order {before.reference} is held: {hold}.")
-        move = replace(move, actions=(alert, *move.actions))
-        if order:
-            restraints += tuple(Restraint(kind, ActionState.HELD, hold) for kind in _HELD_WITH_THE_ORDER)
-    return replace(move, restraints=restraints)
+        move = Move(
+            None if after is order else after,
+            asked,
+            restraints,
+            keeps_items=order is not None and after.items is order.items,
+        )
+    return _newly_held(move, order, before, hold) if hold and hold != before.held else move
+
+
+def _newly_held(move: Move, order: Order | None, before: Order, hold: str) -> Move:
+    alert = _alert(before, f"held: {hold}", f"Order {before.reference} is held: {hold}.")
+    kinds = _HELD_WITH_THE_ORDER if order else ()  # what is not known yet has asked for nothing that could be held
+    restraints = move.restraints + tuple(Restraint(kind, ActionState.HELD, hold) for kind in kinds)
+    return replace(move, actions=(alert, *move.actions), restraints=restraints)
 
 
 _HELD_WITH_THE_ORDER: Final = (ActionKind.DELIVER, ActionKind.REFUND)
@@ -141,18 +150,16 @@ def _lacks_codes(before: Order, event: Event) -> bool:
     return len(event.items) < max(1, len(before.items)) or any(not (item.code or item.pin) for item in event.items)
 
 
-def _without_codes(  # noqa: PLR0913, PLR0917 - all that the decision rests on
-    order: Order | None, before: Order, event: Event, policy: Policy, hold: str | None, now: int
-) -> Move:
+def _without_codes(order: Order | None, before: Order, event: Event, policy: Policy, now: int) -> Move:
     """Move nothing: ask for the codes at once, or hold the order where nobody can be asked."""
     if not policy.can_ask:
-        waiting = replace(before, held=hold or CODES_MISSING)
+        waiting = replace(before, held=before.held or CODES_MISSING)
         why = "there is no API to ask"
     elif event.via is Via.POLL:  # just asked: it is asked again at the usual intervals
-        waiting = replace(before, held=hold)
+        waiting = before
         why = "asking did not bring them either"
     else:
-        waiting = replace(before, held=hold, ask_at=now)
+        waiting = replace(before, ask_at=now)
         why = None
     after = waiting if waiting == order else replace(waiting, updated_at=now)
     alerts = list[NewAction]()
@@ -166,18 +173,18 @@ def _without_codes(  # noqa: PLR0913, PLR0917 - all that the decision rests on
 
 def _moved(before: Order, event: Event, cell: Cell, hold: str | None, now: int) -> Order:
     takes_items = event.items and (cell.to is OrderStatus.FULFILLED or not _codes(before.items))
-    after = replace(
-        before,
-        status=cell.to or before.status,
-        order_id=before.order_id or event.order_id,
-        items=event.items if takes_items else before.items,
-        held=_held_after(before, cell, hold),
-    )
+    changes: dict[str, Any] = {
+        "order_id": before.order_id or event.order_id,
+        "items": event.items if takes_items and event.items != before.items else before.items,
+        "held": _held_after(before, cell, hold),
+    }
     if cell.to is not None:
-        after = replace(after, learned_by=event.via, ask_at=None)
+        changes |= {"status": cell.to, "learned_by": event.via, "ask_at": None}
     if cell.to is OrderStatus.FULFILLED:
-        after = replace(after, fulfilled_at=now)
-    return after if after == before else replace(after, updated_at=now)
+        changes["fulfilled_at"] = now
+    if all(getattr(before, name) == value for name, value in changes.items()):
+        return before
+    return replace(before, **changes, updated_at=now)
 
 
 def _held_after(before: Order, cell: Cell, hold: str | None) -> str | None:

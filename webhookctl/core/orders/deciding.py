@@ -27,7 +27,7 @@ def hold(order: Order, intervention: Intervention) -> Move:
     reason = f"{BY_HAND}: {intervention.reason}"
     after = replace(order, held=reason, updated_at=intervention.at)
     restraints = tuple(Restraint(kind, ActionState.HELD, reason) for kind in (ActionKind.DELIVER, ActionKind.REFUND))
-    return Move(after, restraints=restraints, intervention=intervention)
+    return Move(after, restraints=restraints, intervention=intervention, keeps_items=True)
 
 
 def release(
@@ -49,7 +49,9 @@ def release(
         raise UsageError(f"Order {order.reference} is not held: there is nothing to let go.")
     if order.status is OrderStatus.REFUNDED and ActionKind.DELIVER in held:
         raise UsageError(f"Order {order.reference} is refunded: it is never delivered.")
-    chosen, other = _choice(order, refund=refund)
+    chosen, other = _choice(order, actions, refund=refund)
+    if refund and actions.get(ActionKind.REFUND) is ActionState.CANCELLED:
+        raise UsageError(f"The refund of order {order.reference} was cancelled: it can't be chosen any more.")
     if refund and order.paid is not None and not order.paid.is_something:
         raise UsageError(f"Nothing was paid for order {order.reference}: there is nothing to refund.")
     state = actions.get(other)
@@ -61,10 +63,18 @@ def release(
     after = replace(order, held=None, released=order.held or order.released, updated_at=intervention.at)
     against = Restraint(other, ActionState.CANCELLED, f"{chosen} was chosen by {intervention.who}")
     asked = (NewAction(*order.key, ActionKind.REFUND, "order"),) if refund and chosen not in actions else ()
-    return Move(after, asked, (against,) if other in held else (), releases=(chosen,), intervention=intervention)
+    return Move(
+        after,
+        asked,
+        (against,) if other in held else (),
+        releases=(chosen,),
+        intervention=intervention,
+        keeps_items=True,
+    )
 
 
-def _choice(order: Order, *, refund: bool) -> tuple[ActionKind, ActionKind]:
-    delivers = order.status is OrderStatus.FULFILLED and not refund
+def _choice(order: Order, actions: Mapping[ActionKind, ActionState], *, refund: bool) -> tuple[ActionKind, ActionKind]:
+    may_deliver = order.status is OrderStatus.FULFILLED and actions.get(ActionKind.DELIVER) is not ActionState.CANCELLED
+    delivers = may_deliver and not refund
     kinds = (ActionKind.DELIVER, ActionKind.REFUND)
     return kinds if delivers else (kinds[1], kinds[0])

@@ -175,6 +175,8 @@ class Move:
     """What was held of these kinds is due now."""
     intervention: Intervention | None = None
     """What a person did; None where it was none."""
+    keeps_items: bool = False
+    """The order's items are those that were read: they need not be written."""
 
     @property
     def needs_a_person(self) -> bool:

@@ -1,30 +1,32 @@
-"""What was ordered, and how far it has come."""
+"""What was ordered, and how far it has come: lists, stories, and codes for whoever says why."""
 
 from typing import Annotated, Any
 
 import typer
 
 from webhookctl.cli import options, output
-from webhookctl.core.errors import NotFoundError, UsageError
+from webhookctl.cli.orders.naming import TheReference, supplier_of, unknown
 from webhookctl.core.orders import OrderStatus
 
 _COLUMNS = ("Reference", "Supplier", "Status", "Order ID", "Created", "Updated", "Held")
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at orders.")
 
-TheReference = Annotated[str, typer.Argument(metavar="REF", help="The shop's own order id.")]
+def register(app: typer.Typer) -> None:
+    """Add `list`, `show` and `reveal`."""
+    app.command("list", epilog="Try: webhookctl orders list --held, webhookctl orders list --since 1d --json.")(list_)
+    app.command(epilog="Try: webhookctl orders show ORD-12345, webhookctl orders show ORD-12345 --json.")(show)
+    app.command(
+        epilog='Try: webhookctl orders reveal ORD-12345 --reason "customer lost the mail", '
+        'webhookctl orders reveal ORD-12345 --reason "audit" --json.'
+    )(reveal)
 
 
-def register(parent: typer.Typer) -> None:
-    """Add the group `orders`."""
-    parent.add_typer(app, name="orders")
-
-
-@app.command("list", epilog="Try: webhookctl orders list --status pending, webhookctl orders list --since 1d --json.")
 def list_(
     context: typer.Context,
     supplier: options.Supplier = None,
     status: Annotated[OrderStatus | None, typer.Option("--status", help="Only in this status.")] = None,
+    held: Annotated[bool, typer.Option("--held", help="Only what waits for a person.")] = False,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what should have come by now.")] = False,
     since: options.Since = None,
     until: options.Until = None,
     limit: options.Limit = 50,
@@ -37,7 +39,7 @@ def list_(
     from webhookctl.flows import report
 
     first, last = options.window(since, until)
-    query = OrderQuery(supplier, status, None, first, last, limit)
+    query = OrderQuery(supplier, status, None, first, last, limit, held, options.now_ms() if overdue else None)
     with wiring.store(wiring.settings(context.obj.config)) as store:
         rows = [report.order_row(order) for order in store.orders.find(query)]
     if as_json:
@@ -51,7 +53,6 @@ def _cells(row: dict[str, Any], *, utc: bool) -> tuple[str, ...]:
     return (row["reference"], row["supplier"], row["status"], row["order_id"] or "-", *times, row["held"] or "-")
 
 
-@app.command("show", epilog="Try: webhookctl orders show ORD-12345, webhookctl orders show ORD-12345 --json.")
 def show(
     context: typer.Context,
     reference: TheReference,
@@ -65,27 +66,13 @@ def show(
 
     settings = wiring.settings(context.obj.config)
     with wiring.store(settings) as store:
-        story = store.orders.story(_supplier_of(store, reference, supplier), reference)
+        story = store.orders.story(supplier_of(store, reference, supplier), reference)
     if story is None:
-        raise _unknown(reference)
-    page = report.story_page(story, wiring.handled_kinds(settings))
+        raise unknown(reference)
+    page = report.story_page(
+        story, wiring.handled_kinds(settings), wiring.return_window(settings, story.order.supplier)
+    )
     output.show_json(page) if as_json else _print(page, report.chronicle(page), utc=utc)
-
-
-def _supplier_of(store: Any, reference: str, supplier: str | None) -> str:  # noqa: ANN401 - any back-end's store
-    """Find the supplier that has an order of this reference; ask which one when several do."""
-    if supplier is not None:
-        return supplier
-    known = store.orders.suppliers_of({reference}).get(reference, ())
-    if len(known) > 1:
-        raise UsageError(f"Several suppliers have an order {reference!r}: say --supplier {' or '.join(sorted(known))}.")
-    if not known:
-        raise _unknown(reference)
-    return str(known[0])
-
-
-def _unknown(reference: str) -> NotFoundError:
-    return NotFoundError(f"There is no order {reference!r}; `webhookctl orders list` shows those there are.")
 
 
 def _print(page: dict[str, Any], chronicle: list[tuple[str, str]], *, utc: bool) -> None:
@@ -101,11 +88,6 @@ def _print(page: dict[str, Any], chronicle: list[tuple[str, str]], *, utc: bool)
     output.table(("Time", "What"), ((output.when(time, utc=utc), what) for time, what in chronicle))
 
 
-@app.command(
-    "reveal",
-    epilog='Try: webhookctl orders reveal ORD-12345 --reason "customer lost the mail", '
-    'webhookctl orders reveal ORD-12345 --reason "audit" --json.',
-)
 def reveal(
     context: typer.Context,
     reference: TheReference,
@@ -119,7 +101,7 @@ def reveal(
     from webhookctl.flows import reveal as flow
 
     with wiring.store(wiring.settings(context.obj.config)) as store:
-        chosen = _supplier_of(store, reference, supplier)
+        chosen = supplier_of(store, reference, supplier)
         items = flow.reveal(store.orders, chosen, reference, Reveal(options.now_ms(), wiring.who(), reason))
     if as_json:
         output.show_json(items)
