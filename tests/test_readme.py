@@ -5,6 +5,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from webhookctl import suppliers
+from webhookctl.config.door_settings import DoorSettings
 from webhookctl.core.events import EventType
 from webhookctl.core.orders import TABLE, Cell
 from webhookctl.core.signatures import Scheme
@@ -62,3 +63,11 @@ def test_the_first_two_blocks_are_one_command_each() -> None:
     assert [len(block.splitlines()) for block in blocks] == [1, 1]
     assert "webhookctl serve" in blocks[0]
     assert "pytest" in blocks[1]
+
+
+def test_the_table_of_doors_is_the_programs() -> None:
+    """Every key that says how a supplier comes in is explained, and no other."""
+    section = README.read_text().split("<!-- table of doors", 1)[1].split("\n\n", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+
+    assert {key for row in rows for key in re.findall(r"`(\w+)`", cells(row)[0])} == set(DoorSettings.model_fields)

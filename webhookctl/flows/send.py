@@ -12,6 +12,8 @@ from webhookctl.core.signatures import Key, Scheme, sign
 Post: TypeAlias = Callable[[bytes, Mapping[str, str]], Awaitable[int]]
 """Post (body, headers) and return the status of the answer."""
 
+KEPT: Final = frozenset({200, 201, 202, 204})
+"""What a supplier can be answered whose delivery is on disk: 200, or what its settings say."""
 _WITHIN_DATA: Final = ("order_id", "reference", "status", "balance", "currency", "threshold")
 _WITHIN_ITEM: Final = ("sku", "code", "pin")
 _NUMBER: Final = "{n}"

@@ -10,17 +10,16 @@ from typing import Final
 from webhookctl.adapters.outbound import Outbound
 from webhookctl.config import Settings
 from webhookctl.core.errors import UpstreamError, UsageError
-from webhookctl.flows.send import Sending, Sent, Supplier
+from webhookctl.flows.send import KEPT, Sending, Sent, Supplier
 from webhookctl.wiring import now_ms
 
 _TIMEOUT_S: Final = 10.0
-_OK: Final = 200
 
 
 def send(
     settings: Settings, sending: Sending, show: Callable[[Sent], None], *, supplier: str | None, url: str | None
 ) -> int:
-    """Send as `supplier` (None: the only one) and show each answer; return how many were not 200."""
+    """Send as `supplier` (None: the only one) and show each answer; return how many were not kept."""
     name = _chosen(settings, supplier)
     return asyncio.run(_send(settings, name, url or _listener(settings, name), sending, show))
 
@@ -59,7 +58,7 @@ async def _send(settings: Settings, name: str, url: str, sending: Sending, show:
         played = Supplier(supplier.scheme, key, supplier.url or url, post)
         for number in range(1, sending.count + 1):
             sent = await played.send(sending, number, now=now_ms())
-            failed += sent.status != _OK
+            failed += sent.status not in KEPT
             show(sent)
     return failed
 
