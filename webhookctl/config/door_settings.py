@@ -7,6 +7,7 @@ from pydantic import Field, StrictBool, WrapValidator
 
 from webhookctl.config import units
 from webhookctl.config.tables import Reference, Table, by
+from webhookctl.core.addresses import Network
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.jsontext import Pointer
@@ -71,7 +72,7 @@ PathSecrets: TypeAlias = Annotated[_Some, WrapValidator(_one_or_more)]
 class DoorSettings(Table):
     """The keys of a supplier's table that say how it comes in."""
 
-    allow_ips: Annotated[tuple[units.Network, ...], by(units.networks)] = ()
+    allow_ips: Annotated[tuple[Network, ...], by(units.networks)] = ()
     """Where it may send from, by the word of `trusted_proxies`; empty: from anywhere."""
     path_secret: PathSecrets = ()
     """For suppliers that sign nothing: they post to /webhooks/NAME/SECRET. Any of several may match."""

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Final, NamedTuple, TypeAlias
+from ipaddress import ip_address, ip_network
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from webhookctl.core.addresses import Network
 from webhookctl.core.errors import SettingsError
 
 # durationpy also knows "mm" (months) and "y", and passes over what stands between two parts: neither is wanted here.
@@ -23,8 +24,6 @@ _HIGHEST_PORT: Final = 65535
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,8})?")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}|1000000")
-
-Network: TypeAlias = IPv4Network | IPv6Network
 
 
 class Address(NamedTuple):
