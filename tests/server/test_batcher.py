@@ -142,6 +142,23 @@ def test_who_waits_too_long_is_told() -> None:
     asyncio.run(scene())
 
 
+def test_who_comes_after_all_were_given_up_is_given_up_too() -> None:
+    """While the same commit still hangs there is nobody left who waits but him."""
+
+    async def scene() -> None:
+        gate = Gate()
+        batcher = Batcher(gate, timeout_s=0.05)
+        for number in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(submitted(batcher, number)), 5)
+        gate.open()
+        await batcher.close()
+
+        assert gate.batches == [[0]]
+
+    asyncio.run(scene())
+
+
 def test_each_has_its_own_time() -> None:
     """Whoever came later is given up later, and one that is answered in time is not."""
 

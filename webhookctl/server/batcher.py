@@ -59,6 +59,7 @@ class Batcher(Generic[Outcome]):
         if self._idle.is_set():
             self._idle.clear()
             self._loop.call_soon(self._begin)  # soon, not now: what else is ready in this turn of the loop comes along
+        if not self._looking:
             self._look_later(self._timeout_s)
 
     async def close(self) -> None:
@@ -103,9 +104,8 @@ class Batcher(Generic[Outcome]):
 
     def _look_later(self, seconds: float) -> None:
         """Look once for what waits too long; a timer for each delivery would cost as much as proving its half."""
-        if not self._looking:
-            self._looking = True
-            self._loop.call_later(seconds, self._look)
+        self._looking = True
+        self._loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
         """Give up on what has waited too long; all have the same time, so the first in the queue are the first."""
