@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _COPIED = ("webhookctl", "tests", "sample_payloads", "pyproject.toml", "README.md")
 _PATIENCE_S = 60
 """For one test, on a machine that has other things to do."""
+_ORDERS = "webhookctl/core/orders"
 _STORE = "webhookctl/adapters/store_sqlite"
 _SIGNATURES = "webhookctl/core/signatures"
 
@@ -94,7 +95,41 @@ MUTANTS = (
     _mutant(
         "an event is applied without its claim",
         "tests/store/test_events_contract.py::test_whoever_lost_the_claim_writes_nothing",
-        (f"{_STORE}/applying.py", "WHERE id = ? AND claim = ? AND", "WHERE id = ? AND ? IS NOT NULL AND"),
+        (f"{_STORE}/applying.py", "if claim == claims[number]}", "if claim}"),
+    ),
+    _mutant(
+        "of a batch that was raced the stale order is written all the same",
+        "tests/test_apply.py::test_one_that_can_not_be_written_leaves_the_others",
+        (
+            f"{_STORE}/order_rows.py",
+            "executemany(_UPDATE, known).rowcount != len(known)",
+            "executemany(_UPDATE, known) is None",
+        ),
+    ),
+    _mutant(
+        "a hint is believed",
+        "tests/core/test_orders.py::test_a_hint_makes_no_order",
+        (f"{_ORDERS}/advancing.py", "if event.hint else", "if False else"),
+    ),
+    _mutant(
+        "a reference known elsewhere gets past its hold by coming without codes first",
+        "tests/core/test_orders.py::test_a_reference_known_elsewhere_is_held_though_its_codes_come_later",
+        (f"{_ORDERS}/advancing.py", "replace(before, held=hold), event, policy", "before, event, policy"),
+    ),
+    _mutant(
+        "what was refunded while nobody knew is delivered when it is tried again",
+        "tests/store/test_outbox_contract.py::test_what_came_meanwhile_counts_when_it_is_tried_again",
+        (f"{_STORE}/outbox.py", "ELSE coalesce(restrained, 'waiting') END", "ELSE 'waiting' END"),
+    ),
+    _mutant(
+        "a person's release gives the code though the money went back",
+        "tests/core/test_decisions.py::test_what_can_not_be_let_go",
+        (f"{_ORDERS}/deciding.py", "in _EFFECT and not although_refunded", "in () and not although_refunded"),
+    ),
+    _mutant(
+        "anybody registers orders",
+        "tests/server/test_admin.py::test_without_the_token_nothing_is_registered",
+        ("webhookctl/server/admin.py", "and bool(self.token) and same", "and bool(self.token)"),
     ),
     _mutant(
         "parse before verifying",
