@@ -229,8 +229,6 @@ def test_a_flood_gets_no_more_of_a_turn_than_others() -> None:
     assert Counter(one.sender for one in second) == {"198.51.100.66": 100}
     assert len(room) + 200 + room.take_unkept() == 5_025
     assert room.take_unkept() == 0
-    newest = first[-1].delivery.received_at
-    assert newest > NOW + 3_000  # of the flood the oldest went first
 
 
 def test_what_waits_is_bounded() -> None:

@@ -4,7 +4,7 @@ import re
 from itertools import takewhile
 from pathlib import Path
 
-from webhookctl import suppliers
+from webhookctl.config.door_settings import DoorSettings
 from webhookctl.core.events import EventType
 from webhookctl.core.orders import TABLE, Cell
 from webhookctl.core.signatures import Scheme
@@ -30,16 +30,6 @@ def rows_under(mark: str) -> list[list[str]]:
     return [cells(line) for line in table[2:]]
 
 
-def test_the_table_of_presets_is_the_programs() -> None:
-    """Each preset has the title, the kind and the certainty that the README tells."""
-    rows = rows_under("table of presets")
-
-    assert len(rows) == 25
-    for name, *said in rows:
-        preset = suppliers.preset(name.strip("`"))
-        assert said == [preset["title"], preset["kind"], preset["certainty"]]
-
-
 def test_the_table_of_scheme_keys_is_whole() -> None:
     """Every key of a scheme stands in the README's table, and no other."""
     told_keys = [key for row in rows_under("table of scheme keys") for key in re.findall("`([a-z_]+)`", row[0])]
@@ -62,3 +52,11 @@ def test_the_first_two_blocks_are_one_command_each() -> None:
     assert [len(block.splitlines()) for block in blocks] == [1, 1]
     assert "webhookctl serve" in blocks[0]
     assert "pytest" in blocks[1]
+
+
+def test_the_table_of_doors_is_the_programs() -> None:
+    """Every key that says how a supplier comes in is explained, and no other."""
+    section = README.read_text().split("<!-- table of doors", 1)[1].split("\n\n", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+
+    assert {key for row in rows for key in re.findall(r"`(\w+)`", cells(row)[0])} == set(DoorSettings.model_fields)

@@ -37,11 +37,15 @@ _HEADERS: Final = (
 )
 _BODY: Final = b'{"event":"order.created","data":{"reference":"R-1"},"padding":"%s"}' % (b"x" * 960)
 _PRESETS: Final = ("github", "generic", "shopify", "stripe", "slack", "paddle", "standard-webhooks")
-_CALLS: Final = 2_000
+_CALLS: Final = 200
+_REPEATS: Final = 60
+"""The quickest of many short runs is what the machine needs when nothing else is on it."""
 _MOST_US: Final = 15.0
 _BATCH: Final = 2_000
 _KEPT: Final = 0.9
 _MOST_NS: Final = 2.0
+_SURE: Final = 3.0
+"""Errors that a difference must be away from nothing, to be one."""
 _LEAST_NS: Final = 100.0
 """What the loop must show for the measurement to be worth anything."""
 
@@ -50,7 +54,7 @@ Refuse: TypeAlias = Callable[[str], Callable[[], object]]
 
 
 def best_us(call: Callable[[], object]) -> float:
-    return min(repeat(call, number=_CALLS, repeat=7)) / _CALLS * 1e6
+    return min(repeat(call, number=_CALLS, repeat=_REPEATS)) / _CALLS * 1e6
 
 
 def cost(name: str) -> float:
@@ -155,7 +159,9 @@ def main() -> int:
     loop, ours = watched(by_loop, seconds / 4), watched(by_verify, seconds)
     print(f"  a loop    {loop}   (more than {_LEAST_NS:g} ns: {'yes' if loop.difference > _LEAST_NS else 'NO'})")
     hidden = abs(ours.difference) < _MOST_NS
-    print(f"  verify    {ours}   (less than {_MOST_NS:g} ns: {'yes' if hidden else 'NO'})")
+    unclear = not hidden and abs(ours.difference) < _SURE * ours.error
+    verdict = "yes" if hidden else "can't be told, the machine is too busy: give it more --seconds" if unclear else "NO"
+    print(f"  verify    {ours}   (less than {_MOST_NS:g} ns: {verdict})")
     return 0 if dearest <= _MOST_US and hidden and loop.difference > _LEAST_NS else 1
 
 

@@ -158,3 +158,15 @@ def test_nothing_to_mask() -> None:
     """Where the document holds no code, what was said stays as it is."""
     assert excerpt("7391", document(replace(ACTION, kind=ActionKind.ALERT), ORDER)) == "7391"
     assert excerpt("7391", document(replace(ACTION, kind=ActionKind.ALERT), None)) == "7391"
+
+
+def test_a_code_that_is_an_image_says_so() -> None:
+    """The shop learns what the base64 is; where a code is text there is no such field."""
+    order = replace(ORDER, items=(Item("a", Code("aGk="), None, "image/png"), Item("b", Code("X"))))
+
+    items = json.loads(document(ACTION, order))["order"]["items"]
+
+    assert items == [
+        {"sku": "a", "code": "aGk=", "pin": None, "media_type": "image/png"},
+        {"sku": "b", "code": "X", "pin": None},
+    ]

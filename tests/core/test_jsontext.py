@@ -1,6 +1,8 @@
 """The scanner finds in any JSON what a parser finds, and on anything else gives up in words."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -216,3 +218,57 @@ def test_pointers() -> None:
     for written in ("", "a", "/~", "/~2"):
         with pytest.raises(ValueError, match="^" + written):
             Pointer.parse(written)
+
+
+def test_a_body_is_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many things are looked for, no part of a body is gone through twice: a tedious one costs once."""
+    begun = list[int]()
+    value_end = jsontext._value_end  # noqa: SLF001 - each step of going through
+
+    def counted(body: bytes, at: int) -> int:
+        begun.append(at)
+        return value_end(body, at)
+
+    monkeypatch.setattr(jsontext, "_value_end", counted)
+    document = jsontext.Document(b'{"a":[{"b":1,"c":"x","d":{"e":2}},3],"f":[4,5]}')
+
+    pointers = ["/a/0/b", "/a/0/c", "/a/0/d/e", "/a/0/none", "/a/1", "/a/2", "/f/1", "/f/0"]
+    found = [document.scalar(Pointer.parse(pointer)) for pointer in pointers]
+
+    assert found == [b"1", b"x", b"2", None, b"3", None, b"5", b"4"]
+    assert len(begun) == len(set(begun)) > len(pointers)
+
+
+def dumped(layout: dict[str, Any]) -> st.SearchStrategy[bytes]:
+    names = st.sampled_from(["a", "signature", "0", "b"])
+    inner = st.recursive(st.integers(0, 1), lambda one: st.lists(one, max_size=3) | st.dictionaries(names, one))
+    return st.dictionaries(names, inner).map(lambda value: json.dumps(value, **layout).encode())
+
+
+def looked(find: Callable[[], object]) -> object:
+    try:
+        return find()
+    except UnreadableJsonError as error:
+        return str(error)
+
+
+PATHS = st.lists(st.sampled_from(["a", "signature", "0", "1", "2"]), min_size=1, max_size=3)
+
+
+@given(st.lists(st.sampled_from(SCRAPS)).map(b"".join) | layouts.flatmap(dumped), st.lists(PATHS, max_size=6))
+def test_looking_for_several_things(body: bytes, paths: list[list[str]]) -> None:
+    """What was looked for before changes nothing of what is found, nor of what is refused."""
+    document = jsontext.Document(body)
+
+    for path in paths:
+        pointer = Pointer("", tuple(path))
+        assert looked(partial(document.find, pointer)) == looked(partial(jsontext.find, body, pointer))
+
+
+def test_what_can_not_be_searched_stays_so() -> None:
+    """A body that broke off once breaks off again: the second look does not take it for one without the member."""
+    document = jsontext.Document(b'{"a":{"b":1,"c":')
+
+    for pointer in ("/a/z", "/a/z", "/a/b", "/z"):
+        with pytest.raises(UnreadableJsonError):
+            document.scalar(Pointer.parse(pointer))

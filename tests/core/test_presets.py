@@ -2,16 +2,20 @@
 
 import base64
 import hmac
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.core.supplier import BODY, NOW, URL, VECTORS, delivery, secrets_for, signed_by
+from tests.core.test_mapping import json_values
 from webhookctl import suppliers
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import Reason, SettingsError, SignatureError
 from webhookctl.core.events import Event, EventState, EventType, StoredEvent, Unmapped
-from webhookctl.core.mapping import Mapping, read
+from webhookctl.core.mapping import Mapping, codes_in, read, read_answer
 from webhookctl.core.signatures import Scheme, params_needed, verify
 from webhookctl.suppliers import schema
 
@@ -204,6 +208,7 @@ def complete(table: dict[str, Any]) -> dict[str, Any]:
         ),
         ({"map": {**WHOLE["map"], "order_id": "/a~b"}}, "map.order_id is no JSON Pointer"),
         ({"confirm": "pol"}, "confirm must be none or poll; it is 'pol'; did you mean poll?"),
+        ({"challenge": "slak"}, "challenge must be slack or zoom; it is 'slak'; did you mean slack?"),
         ({"ack_status": 500}, "ack_status must be 200, 201, 202 or 204"),
         ({"api": []}, "api must be a table"),
         ({"api": {"ordr": "/x"}}, "api.ordr is not known; did you mean api.order?"),
@@ -282,3 +287,73 @@ def test_params_that_a_shop_sets() -> None:
 
     assert complete({**WHOLE, **table})["signed"] == table["signed"]
     assert params_needed(table) == ["id", "no"]
+
+
+# Whatever comes.
+
+MAPPINGS = {name: Mapping.parse(suppliers.preset(name)["map"]) for name in suppliers.names()}
+ANSWERS = [
+    Mapping.parse_answer(part["map"])
+    for api in (suppliers.preset(name).get("api", {}) for name in suppliers.names())
+    for part in (api, api.get("then", {}), api.get("list", {}))
+    if "map" in part
+]
+
+
+@st.composite
+def bodies(draw: st.DrawFn, mapping: Mapping) -> bytes:
+    """Make JSON that has something, fitting or not, at many of the places where `mapping` looks."""
+    within = draw(st.sampled_from(mapping.each)).tokens if mapping.each else ()
+    shared = ("event_type", "balance", "each")
+    body: Any = draw(json_values)
+    for field, places in mapping.places.items():
+        for place in places:
+            if draw(st.booleans()):
+                tokens = place.tokens if field in shared else (*within, *place.tokens)
+                words = [*mapping.types, *mapping.statuses, "1", "R-1"]
+                body = put(body, list(tokens), draw(json_values | st.sampled_from(words)))
+    return json.dumps(body).encode()
+
+
+def put(value: Any, tokens: list[str], what: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return `value` with `what` where the tokens lead, made to fit them."""
+    if not tokens:
+        return what
+    first, *rest = tokens
+    if first == "*":
+        return [put(element, rest, what) for element in (value if isinstance(value, list) else [None])]
+    inner = value if isinstance(value, dict) else {}
+    return inner | {first: put(inner.get(first), rest, what)}
+
+
+def assert_read(body: bytes, mapping: Mapping) -> None:
+    stored = StoredEvent(1, "acme", 0, Via.WEBHOOK, "0", "env:S", ((b"x-event-name", b"order.status"),), body)
+    reading = read(stored, mapping)
+
+    assert reading.key
+    assert reading.said
+    assert all(isinstance(said, Event | Unmapped) for said in reading.said)
+    assert isinstance(codes_in(stored, mapping), set)
+
+
+@given(st.data())
+def test_any_json_through_any_preset_gives_events_or_reasons(data: st.DataObject) -> None:
+    """No JSON makes an exception, in whatever of a preset's places it stands."""
+    mapping = MAPPINGS[data.draw(st.sampled_from(sorted(MAPPINGS)))]
+
+    assert_read(data.draw(bodies(mapping)), mapping)
+
+
+@given(st.sampled_from(sorted(MAPPINGS)), st.binary())
+def test_any_bytes_through_any_preset_give_events_or_reasons(name: str, body: bytes) -> None:
+    """No bytes make an exception."""
+    assert_read(body, MAPPINGS[name])
+
+
+@given(st.data())
+def test_any_answer_of_any_api_gives_events_or_reasons(data: st.DataObject) -> None:
+    """No answer makes an exception either."""
+    mapping = data.draw(st.sampled_from(ANSWERS))
+    body = data.draw(bodies(mapping) | st.binary())
+
+    assert all(isinstance(said, Event | Unmapped) for said in read_answer("acme", body, mapping))

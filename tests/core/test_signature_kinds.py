@@ -131,6 +131,19 @@ def test_signatures_of_another_length() -> None:
         verify(received, ED25519, ED25519.keys([PUBLIC]), now=NOW)
 
 
+def test_many_signatures() -> None:
+    """Trying a public key is dear: of more than eight signatures none is tried, of eight each."""
+    scheme = replace(ED25519, list_separator=b",")
+    keys = scheme.keys([PUBLIC])
+    good = PRIVATE.sign(b"https://shop.example/hook" + BODY).hex()
+    eight = delivery({"X-Sig": ",".join(["0" * 128] * 7 + [good])}, url="https://shop.example/hook")
+    nine = delivery({"X-Sig": ",".join(["0" * 128] * 8 + [good])}, url="https://shop.example/hook")
+
+    assert verify(eight, scheme, keys, now=NOW).matched == "env:PUBLIC"
+    with pytest.raises(SignatureError, match="more than 8 signatures"):
+        verify(nine, scheme, keys, now=NOW)
+
+
 def test_public_keys_sign_nothing() -> None:
     """Only with the private key can the supplier be played: the public one is refused in words."""
     private = PrivateKey(PRIVATE.private_bytes_raw(), "env:PRIVATE")

@@ -82,6 +82,23 @@ _LINES: Final[Mapping[type, _Line]] = {
         logging.INFO, "settings read again", ("changed", "restart"), louder=lambda settings: bool(settings.restart)
     ),
     outcomes.SettingsKept: _Line(logging.ERROR, "settings read again and wrong, those of before go on", ("reason",)),
+    outcomes.Found: _Line(logging.INFO, "found by asking", ("supplier", "reference", "before", "said")),
+    outcomes.StillOpen: _Line(
+        logging.DEBUG,
+        "asked, still open",
+        ("supplier", "reference", "note"),
+        louder=lambda order: order.fresh and order.note is not None,
+    ),
+    outcomes.PersonTold: _Line(logging.ERROR, "a person must look", ("supplier", "reference", "detail")),
+    outcomes.NotAnswered: _Line(
+        logging.WARNING, "asked without an answer", ("supplier", "reference", "reason"), limited_by=("supplier",)
+    ),
+    outcomes.PutOff: _Line(logging.DEBUG, "not asked, put off", ("supplier", "reference")),
+    outcomes.NotAsked: _Line(logging.ERROR, "supplier can't be asked", ("supplier", "reason")),
+    outcomes.Resumed: _Line(
+        logging.WARNING, "back, suppliers are asked about stale orders", ("down_s", "stale_orders")
+    ),
+    outcomes.MissedWebhooks: _Line(logging.ERROR, "too many webhooks are missed", ("supplier", "detail")),
     outcomes.Hindered: _Line(logging.ERROR, "hindered, tried again", ("where", "reason"), limited_by=("where",)),
 }
 

@@ -57,8 +57,8 @@ def _globals(
 
 
 _MODULES: Final = (
-    *("setup", "serve", "work", "verify", "sign", "send", "status", "events", "orders", "actions", "rejected"),
-    "suppliers",
+    *("setup", "serve", "work", "verify", "sign", "send", "poll", "status", "events", "orders", "actions"),
+    *("rejected", "suppliers"),
 )
 """Each registers its commands, in the order in which --help lists them."""
 _ALONE: Final = ("verify", "sign")
@@ -70,6 +70,8 @@ def _register(asked: Sequence[str]) -> None:
     alone = [name for name in asked[:1] if name in _ALONE]
     for name in alone or _MODULES:
         import_module(f"{__name__}.{name}").register(app)
+    if not alone:
+        import_module(f"{__name__}.secrets_report").register(import_module(f"{__name__}.suppliers").app)
 
 
 _register(sys.argv[1:])

@@ -15,7 +15,7 @@ _CERTAINTY: Final[Mapping[str, str]] = {
     "seen": "unconfirmed: seen in others' integrations only",
     "unconfirmed": "unconfirmed: remembered, or told in different ways",
 }
-_FIELDS: Final = ("reference", "order_id", "event_type", "status", "items", "code", "pin", "balance")
+_FIELDS: Final = ("each", "reference", "order_id", "event_type", "status", "items", "code", "pin", "balance")
 COLUMNS: Final = ("preset", "signature", "order", "says", "codes", "asked", "certainty")
 """Of the table of all presets."""
 
@@ -35,6 +35,7 @@ def page(name: str) -> dict[str, Any]:
         "asked": _asked(preset),
         "answer": _answer(preset),
         "head": "answered 200" if preset.get("head_ok") else None,
+        "challenge": preset.get("challenge"),
         "retries": preset.get("retries"),
         "map": preset["map"],
     }
@@ -84,8 +85,9 @@ def _settings(name: str, preset: Mapping[str, Any]) -> dict[str, Any]:
     own = {key: value for key, value in preset.items() if key not in _ONLY_IN_PRESETS}
     needed = params_needed({key: value for key, value in preset.items() if key in Scheme.KEYS})
     params = {"params": dict.fromkeys(needed, "CHANGE-ME") | preset.get("params", {})} if needed else {}
+    url = {"url": f"https://shop.example/webhooks/{name}"} if "{url}" in str(preset.get("signed")) else {}
     api = {"api": _with_secrets(preset["api"], variable)} if "api" in preset else {}
-    return {**secret, **own, **params, **api}
+    return {**secret, **url, **own, **params, **api}
 
 
 def _with_secrets(api: Mapping[str, Any], variable: str) -> dict[str, Any]:

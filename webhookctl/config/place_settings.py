@@ -6,7 +6,15 @@ from typing import Annotated, Self
 from pydantic import PrivateAttr, StrictStr, ValidationInfo, model_validator
 
 from webhookctl.config import units
-from webhookctl.config.tables import Duration, FilePath, PositiveDuration, References, Refusals, Table, by
+from webhookctl.config.tables import (
+    Duration,
+    FilePath,
+    PositiveDuration,
+    References,
+    Refusals,
+    Table,
+    by,
+)
 from webhookctl.core.quarantine import Bounds
 from webhookctl.core.retries import SECOND
 
@@ -46,6 +54,8 @@ class ServeSettings(Table):
     tls_key: FilePath | None = None
     grace: Duration = 10 * SECOND
     """How long open requests and actions may take to end when the process is told to stop."""
+    poll_every: PositiveDuration | None = None
+    """How often to ask suppliers about stale orders; None: cron does it."""
     max_connections: Annotated[int, by(units.count)] = 1000
     """Of all clients together; fewer where the system allows fewer open files."""
     max_per_address: Annotated[int, by(units.count)] = 100

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, field_validator
 
 from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
+from webhookctl.config.api_settings import ApiSettings, AuthSettings, ListSettings, ThenSettings
 from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
 from webhookctl.config.supplier_settings import SupplierSettings
 from webhookctl.config.tables import Refusals, Table
@@ -45,6 +46,10 @@ TABLES: Final[Mapping[tuple[str, ...], type[Table]]] = {
     ("serve",): ServeSettings,
     ("quarantine",): QuarantineSettings,
     ("suppliers", "*"): SupplierSettings,
+    ("suppliers", "*", "api"): ApiSettings,
+    ("suppliers", "*", "api", "auth"): AuthSettings,
+    ("suppliers", "*", "api", "then"): ThenSettings,
+    ("suppliers", "*", "api", "list"): ListSettings,
     ("actions",): ActionsSettings,
     ("actions", "*"): HandlerSettings,
     ("actions", "*", "retry"): RetrySettings,

@@ -7,12 +7,14 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, StrictBool, StrictStr, model_validator
 
 from webhookctl import suppliers
+from webhookctl.config.api_settings import ApiSettings, laid_over
 from webhookctl.config.door_settings import CONTRADICTIONS, NOT_NEEDED, DoorSettings, Secrets, is_status_signed
 from webhookctl.config.tables import PositiveDuration, Refusals, UnknownKeyError
 from webhookctl.core.errors import SchemeError, SettingsError
 from webhookctl.core.mapping import BodyForm
 from webhookctl.core.mapping import Mapping as BodyMapping
 from webhookctl.core.orders import CodesRule, ConfirmRule, Policy
+from webhookctl.core.ports.supplier import Api
 from webhookctl.core.signatures import Scheme
 from webhookctl.suppliers.schema import overlaid
 
@@ -40,7 +42,10 @@ class SupplierSettings(DoorSettings):
     sla: PositiveDuration | None = None
     codes: CodesRule = CodesRule.REQUIRED
     map: dict[str, Any] = Field(default_factory=dict)
+    api: ApiSettings | None = None
+    """Laid over the preset's; without this table nobody asks."""
     _scheme: Scheme = PrivateAttr()
+    _asked: Api | None = PrivateAttr(default=None)
     _mapping: BodyMapping = PrivateAttr()
     _confirm: ConfirmRule = PrivateAttr()
 
@@ -57,7 +62,12 @@ class SupplierSettings(DoorSettings):
     @property
     def policy(self) -> Policy:
         """What holds for this supplier's orders."""
-        return Policy(codes=self.codes, sla_ms=self.sla, confirm=self._confirm)
+        return Policy(codes=self.codes, sla_ms=self.sla, confirm=self._confirm, can_ask=self._asked is not None)
+
+    @property
+    def asked(self) -> Api | None:
+        """How it is asked about orders; None where it is not."""
+        return self._asked
 
     @model_validator(mode="before")
     @classmethod
@@ -71,6 +81,8 @@ class SupplierSettings(DoorSettings):
         below = {key: value for key, value in preset.items() if key in _OF_PRESETS}
         if written.get("kind", preset.get("kind")) == "none":
             below["secrets"] = NOT_NEEDED
+        if isinstance(written.get("api"), dict):
+            written = {**written, "api": laid_over(preset.get("api", {}), written["api"])}
         return below | written
 
     @model_validator(mode="after")
@@ -95,6 +107,7 @@ class SupplierSettings(DoorSettings):
             ]
         if refusals:
             raise Refusals(*refusals)
+        self._asked = self.api.api(self._mapping) if self.api else None
         status = overlaid(preset.get("map", {}), self.map).get("status")
         unsigned = ConfirmRule.NONE if is_status_signed(self._scheme, status) else ConfirmRule.POLL
         self._confirm = self.confirm or unsigned

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 DEEPEST: Final = 256
@@ -91,49 +92,112 @@ class _Entry(NamedTuple):
     cut_end: int
 
 
-def find(body: bytes, pointer: Pointer) -> Span | None:
-    """Return where the value at `pointer` is, None where there is none; raises `UnreadableJsonError`."""
-    if body.count(b"{") + body.count(b"[") > MOST_BRACKETS:
-        raise UnreadableJsonError(f"it has more than {MOST_BRACKETS} opening brackets")
-    at = _past(_BLANKS, body, 0)
-    entry: _Entry | None = None
-    for token in pointer.tokens:
-        entry = _entry(body, at, token)
-        if entry is None:
+class Document:
+    """A body that several things are looked for in: each object and list on the way is gone through once.
+
+    Else whoever sends a body that is tedious to go through would have it gone through for each field that is signed.
+    """
+
+    __slots__ = ("_members", "_ways", "body")
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self._ways: dict[int, Iterator[_Entry]] = {}
+        """By where the bracket stands, what is still to be gone through."""
+        self._members: dict[int, list[_Entry]] = {}
+        """By the same, what was."""
+
+    def find(self, pointer: Pointer) -> Span | None:
+        """Return where the value at `pointer` is, None where there is none; raises `UnreadableJsonError`."""
+        if not self._ways and self.body.count(b"{") + self.body.count(b"[") > MOST_BRACKETS:
+            raise UnreadableJsonError(f"it has more than {MOST_BRACKETS} opening brackets")
+        at = _past(_BLANKS, self.body, 0)
+        entry: _Entry | None = None
+        for token in pointer.tokens:
+            entry = self._entry(at, token)
+            if entry is None:
+                return None
+            at = entry.start
+        return Span(*entry[1:]) if entry else None
+
+    def scalar(self, pointer: Pointer) -> bytes | None:
+        """Return the text of the string, number or boolean at `pointer`; None where there is none, or null.
+
+        A number is in the digits received; a string is without its quotes and escapes. Raises `UnreadableJsonError`.
+        """
+        span = self.find(pointer)
+        if span is None:
             return None
-        at = entry.start
-    return Span(*entry[1:]) if entry else None
+        text = self.body[span.start : span.end]
+        if text[:1] in _OPENING:
+            raise UnreadableJsonError(f"{pointer} holds {'an object' if text[:1] == b'{' else 'a list'}, not a text")
+        if text[:1] != _QUOTE:
+            return None if text == b"null" else text
+        if b"\\" not in text:
+            return text[1:-1]
+        try:
+            return str(json.loads(text)).encode()
+        except ValueError:
+            raise UnreadableJsonError(f"the text at {pointer} has an escape that means nothing") from None
+
+    def without(self, pointer: Pointer) -> bytes:
+        """Return the body with the member at `pointer` cut out, all else as it was; all of it where there is none.
+
+        A last member goes from the comma before it on, any other up to the next key, an only one with all between the
+        braces; whitespace within the cut goes with it. Raises `UnreadableJsonError`.
+        """
+        span = self.find(pointer)
+        return self.body if span is None else self.body[: span.cut_start] + self.body[span.cut_end :]
+
+    def _entry(self, at: int, token: str) -> _Entry | None:
+        """Return the entry `token` of the object or array at `at`."""
+        opening = self.body[at : at + 1]
+        if opening == b"[":
+            return self._element(at, token)
+        if opening != b"{":
+            _value_end(self.body, at)  # what is no JSON at all must not pass for JSON without the member
+            return None
+        wanted = b'"' + token.encode("utf-8", "surrogatepass") + b'"'
+        found: _Entry | None = None
+        for entry in self._gone_through(at, MOST_MEMBERS + 1):
+            if entry.key == wanted or (b"\\" in entry.key and _is_key(entry.key, wanted, token)):
+                if found:
+                    raise RepeatedMemberError(f"the member {token!r} stands twice in its object")
+                found = entry
+        return found
+
+    def _element(self, at: int, token: str) -> _Entry | None:
+        if not _INDEX.fullmatch(token):
+            return None
+        index = int(token)
+        elements = self._gone_through(at, index + 1)
+        return elements[index] if index < len(elements) else None
+
+    def _gone_through(self, opening: int, count: int) -> list[_Entry]:
+        """Return the entries of the object or array at `opening`, `count` of them at least if it has so many."""
+        way = self._ways.setdefault(opening, _entries(self.body, opening))
+        members = self._members.setdefault(opening, [])
+        try:
+            members.extend(islice(way, max(0, count - len(members))))
+        except UnreadableJsonError:
+            del self._ways[opening], self._members[opening]  # an iterator that broke off would look like one at its end
+            raise
+        return members
+
+
+def find(body: bytes, pointer: Pointer) -> Span | None:
+    """Look for one thing in `body`: see `Document.find`."""
+    return Document(body).find(pointer)
 
 
 def scalar(body: bytes, pointer: Pointer) -> bytes | None:
-    """Return the text of the string, number or boolean at `pointer`; None where there is none, or null.
-
-    A number is in the digits received; a string is without its quotes and escapes. Raises `UnreadableJsonError`.
-    """
-    span = find(body, pointer)
-    if span is None:
-        return None
-    text = body[span.start : span.end]
-    if text[:1] in _OPENING:
-        raise UnreadableJsonError(f"{pointer} holds {'an object' if text[:1] == b'{' else 'a list'}, not a text")
-    if text[:1] != _QUOTE:
-        return None if text == b"null" else text
-    if b"\\" not in text:
-        return text[1:-1]
-    try:
-        return str(json.loads(text)).encode()
-    except ValueError:
-        raise UnreadableJsonError(f"the text at {pointer} has an escape that means nothing") from None
+    """Look for one text in `body`: see `Document.scalar`."""
+    return Document(body).scalar(pointer)
 
 
 def without(body: bytes, pointer: Pointer) -> bytes:
-    """Return `body` with the member at `pointer` cut out, all else as it was; `body` itself where there is none.
-
-    A last member goes from the comma before it on, any other up to the next key, an only one with all between the
-    braces; whitespace within the cut goes with it. Raises `UnreadableJsonError`.
-    """
-    span = find(body, pointer)
-    return body if span is None else body[: span.cut_start] + body[span.cut_end :]
+    """Cut one member out of `body`: see `Document.without`."""
+    return Document(body).without(pointer)
 
 
 def with_text(body: bytes, pointer: Pointer, text: str) -> bytes:
@@ -162,31 +226,6 @@ def _container(body: bytes, pointer: Pointer) -> Span | None:
     start = _past(_BLANKS, body, 0)
     end = _value_end(body, start)
     return Span(start, end, start, end)
-
-
-def _entry(body: bytes, at: int, token: str) -> _Entry | None:
-    """Return the entry `token` of the object or array at `at`."""
-    opening = body[at : at + 1]
-    if opening == b"[":
-        return _element(body, at, token)
-    if opening != b"{":
-        _value_end(body, at)  # what is no JSON at all must not pass for JSON without the member
-        return None
-    wanted = b'"' + token.encode("utf-8", "surrogatepass") + b'"'
-    found: _Entry | None = None
-    for entry in _entries(body, at):
-        if entry.key == wanted or (b"\\" in entry.key and _is_key(entry.key, wanted, token)):
-            if found:
-                raise RepeatedMemberError(f"the member {token!r} stands twice in its object")
-            found = entry
-    return found
-
-
-def _element(body: bytes, at: int, token: str) -> _Entry | None:
-    if not _INDEX.fullmatch(token):
-        return None
-    index = int(token)
-    return next((entry for place, entry in enumerate(_entries(body, at)) if place == index), None)
 
 
 def _is_key(key: bytes, wanted: bytes, token: str) -> bool:

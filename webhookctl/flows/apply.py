@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from webhookctl.core.answers import POLLED
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState, EventType, Spoken, Unmapped
@@ -62,10 +63,10 @@ class Apply:
         if supplier is None:
             reason = f"supplier {event.supplier} is not in the settings"
             return _Reading(event.id, claimed.claim, None, (Unmapped(event.supplier, EventState.DEAD, reason),))
-        reading = read(event, supplier.mapping)
+        reading = read(event, POLLED if event.via is Via.POLL else supplier.mapping)
         said = reading.said
         if supplier.policy.confirm is ConfirmRule.POLL and event.via is not Via.POLL:
-            said = tuple(replace(one, hint=True) if isinstance(one, Event) else one for one in said)
+            said = tuple(map(_hinted, said))
         return _Reading(event.id, claimed.claim, reading.key, said)
 
     def _write(self, readings: Sequence["_Reading"], now: int) -> list[tuple[Application, Applied]]:
@@ -114,7 +115,7 @@ class Apply:
             return _Taken(said, said.state, said.reason)
         found = known.resolved(said)
         if isinstance(found, Unmapped):
-            # Without its key: once the order is known, the same delivery may come again and be applied.
+            # Without its key: the store queues it again once the order is known, and it must be no duplicate of itself.
             return _Taken(found, found.state, found.reason, settled=False)
         order = known.orders.get((found.supplier, found.reference or ""))
         if isinstance(order, SealedError):
@@ -124,6 +125,15 @@ class Apply:
         move = advance(order, found, self.suppliers[found.supplier].policy, known_at=elsewhere, now=now)
         known.remember(move)
         return _Taken(found, EventState.DONE, "; ".join(filter(None, (move.note, found.note))) or None, move)
+
+
+def _hinted(said: Event | Unmapped) -> Event | Unmapped:
+    """Make a hint of what is said: of an order in a status never seen, too, as the supplier is asked anyway."""
+    if isinstance(said, Event):
+        return replace(said, hint=True)
+    if said.state is not EventState.DONE or not (said.reference or said.order_id):
+        return said
+    return Event(said.supplier, EventType.CREATED, said.reference, said.order_id, hint=True, note=said.reason)
 
 
 @dataclass(slots=True)
@@ -147,8 +157,8 @@ class _Known:
         if len(found) == 1:
             return replace(said, reference=found.pop())
         reason = (
-            f"it names no reference, and no order of {said.supplier} has the id {said.order_id!r} yet: register the "
-            "order, then apply this event again"
+            f"it names no reference, and no order of {said.supplier} has the id {said.order_id!r} yet: this is applied "
+            "once that order is registered"
         )
         if found:
             reason = f"several orders have the id {said.order_id!r}: {', '.join(sorted(found))}"

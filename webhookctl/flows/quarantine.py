@@ -27,18 +27,23 @@ _Source: TypeAlias = tuple[str, str]
 class WaitingRoom:
     """Where rejections wait to be kept, so that a flood gets no more of a turn than anybody else; for one thread.
 
-    What there is no room for is only counted: of the source that takes the most of it, the oldest go first.
+    What there is no room for is only counted: of whoever takes the most of it.
     """
 
     _unkept: int = 0
     _waiting: dict[_Source, deque[Rejection]] = field(default_factory=dict, repr=False)
     _weights: Counter[_Source] = field(default_factory=Counter, repr=False)
     _weight: int = 0
+    _crowding: _Source | None = None
+    """Whoever took the most of a room that was full: until the next turn there is no more for it."""
 
     def put(self, rejection: Rejection) -> None:
         """Have a rejection wait for its turn."""
-        source, weight = rejection.source, _weight(rejection)
-        waiting = self._waiting.get(source)
+        source = rejection.source
+        if source == self._crowding:
+            self._unkept += 1
+            return
+        waiting, weight = self._waiting.get(source), _weight(rejection)
         if waiting is None:
             if len(self._waiting) == _MOST_SOURCES:
                 self._unkept += 1
@@ -48,12 +53,14 @@ class WaitingRoom:
         self._weights[source] += weight
         self._weight += weight
         while self._weight > _ROOM:
-            self._next_of(max(self._weights, key=self._weights.__getitem__))
+            self._crowding = max(self._weights, key=self._weights.__getitem__)
+            self._next_of(self._crowding)
             self._unkept += 1
 
     def take(self, rows: int = ROWS_A_TURN, size: int = BYTES_A_TURN) -> list[Rejection]:
         """Take what one commit may hold: one of each source in turn, and one at least however large it is."""
         taken = list[Rejection]()
+        self._crowding = None
         while self._waiting:
             for source in list(self._waiting):
                 size -= _size(self._waiting[source][0])

@@ -93,7 +93,8 @@ def _check_auth(auth: object) -> None:
     kind = auth.get("kind") if isinstance(auth, Mapping) else None
     if not isinstance(kind, str) or kind not in KINDS:
         raise SettingsError(f"api.auth.kind must be one of {', '.join(KINDS)}")
-    _check_keys("api.auth", auth, {"kind", *KINDS[kind][0]})
+    # A token may be asked for in JSON, where a form won't do.
+    _check_keys("api.auth", auth, {"kind", *KINDS[kind][0], *(["json"] if kind == "oauth2" else [])})
 
 
 def _alternatives(order: object) -> list[object]:

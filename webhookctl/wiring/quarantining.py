@@ -57,9 +57,10 @@ class Quarantining:
                 until.set()
 
     async def finish(self) -> None:
-        """Keep all that still waits: when nothing more comes in."""
-        while rejections := self._room.take():
-            await self._write(rejections)
+        """Keep one turn more of what waits, when nothing more comes in; the rest is counted."""
+        await self._write(self._room.take())
+        if left := len(self._room):
+            self._record(Unkept(left, _TOO_MANY))
 
     async def _write(self, rejections: list[Rejection]) -> None:
         if unkept := self._room.take_unkept():

@@ -4,9 +4,9 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from webhookctl.adapters.store_sqlite.action_rows import add, restrain
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
-from webhookctl.adapters.store_sqlite.order_rows import save
+from webhookctl.adapters.store_sqlite.endings import late_after
+from webhookctl.adapters.store_sqlite.moves import write_move
 from webhookctl.core.errors import SealedError
 from webhookctl.core.events import Event, EventState
 from webhookctl.core.orders import Move
@@ -21,7 +21,9 @@ _UNSTORABLE: Final = (ValueError, OverflowError, IntegrityError, DataError, Seal
 """What one event can raise that its neighbours must not suffer for: half a surrogate pair, a number beyond 64 bits, a
 text of a gigabyte, an order whose old codes can't be opened."""
 
-_IS_HELD: Final = "SELECT supplier FROM events WHERE id = ? AND claim = ? AND state = 'queued'"
+_IS_HELD: Final = """
+    SELECT supplier, EXISTS (SELECT 1 FROM event_orders WHERE event_id = id) FROM events
+    WHERE id = ? AND claim = ? AND state = 'queued'"""
 _SEEN: Final = "SELECT event_id FROM event_keys WHERE supplier = ? AND key = ?"
 _REMEMBER: Final = "INSERT OR IGNORE INTO event_keys (supplier, key, event_id) VALUES (?, ?, ?)"
 _FINISH: Final = """
@@ -73,10 +75,23 @@ class Applying:
             self._finish(application, EventState.DUPLICATE, first)
             return Applied.DUPLICATE
         for move in application.moves:
-            self._move(application, move)
+            if not write_move(self.raw, self.cipher, move, _order_of(application, move), now=self.now):
+                raise _StaleError
+        if (earlier := self._earlier(application)) is not None:
+            self._finish(application, EventState.DUPLICATE, earlier)
+            return Applied.DUPLICATE
         self._finish(application, application.state, None)
-        self._name_orders(application, held[0])
+        if application.orders or held[1]:
+            self._name_orders(application, held[0])
         return Applied.DONE
+
+    def _earlier(self, application: Application) -> int | None:
+        """Return the event by which asking had learned all that this webhook says, and count that it came late."""
+        moves_nothing = not any(move.order or move.actions or move.restraints for move in application.moves)
+        if not isinstance(application.event, Event) or application.state is not EventState.DONE:
+            return None
+        late = late_after(self.raw, application.event, application.id)
+        return late if moves_nothing else None
 
     def _first_of_key(self, application: Application, supplier: str) -> int:
         """Return the event that had this key first: this one, if no other had."""
@@ -86,16 +101,6 @@ class Applying:
         self.raw.execute(_REMEMBER, (supplier, key, application.id))
         (first,) = self.raw.execute(_SEEN, (supplier, key)).fetchone()
         return int(first)
-
-    def _move(self, application: Application, move: Move) -> None:
-        if move.order is not None and not save(self.raw, self.cipher, move.order):
-            raise _StaleError
-        key = _order_of(application, move)
-        if key is not None:
-            for restraint in move.restraints:
-                restrain(self.raw, key, restraint, now=self.now)
-        for action in move.actions:
-            add(self.raw, action, now=self.now)
 
     def _finish(self, application: Application, state: EventState, duplicate_of: int | None) -> None:
         event = application.event

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from webhookctl.adapters.store_sqlite.event_rows import queue_waiting
 from webhookctl.adapters.store_sqlite.sealing import open_code, seal_code
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Item
@@ -13,14 +14,15 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (
     "supplier, reference, status, created_at, updated_at, version, order_id, due_at, fulfilled_at, ask_at, learned_by, "
-    "held, paid_amount, paid_currency"
+    "held, paid_amount, paid_currency, released"
 )
 _INSERT: Final = f"""
-    INSERT INTO orders ({COLUMNS}) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO orders ({COLUMNS}) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (reference, supplier) DO NOTHING"""  # noqa: S608 - our own words
 _UPDATE: Final = """
     UPDATE orders SET status = ?, created_at = ?, updated_at = ?, version = version + 1, order_id = ?, due_at = ?,
-        fulfilled_at = ?, ask_at = ?, learned_by = ?, held = ?, paid_amount = ?, paid_currency = ?
+        fulfilled_at = ?, ask_at = ?, learned_by = ?, held = ?, paid_amount = ?, paid_currency = ?,
+        released = ?
     WHERE supplier = ? AND reference = ? AND version = ?"""
 _SELECT: Final = f"SELECT {COLUMNS} FROM orders WHERE supplier = ? AND reference = ?"  # noqa: S608 - our own words
 _ITEMS: Final = (
@@ -35,7 +37,16 @@ def save(raw: "sqlite3.Connection", cipher: Cipher, order: Order) -> bool:
     """Write `order` if the store still has it at `order.version`; False, and nothing written, where it moved on."""
     paid = (order.paid.amount, order.paid.currency) if order.paid else (None, None)
     times = (order.created_at, order.updated_at)
-    rest = (order.order_id, order.due_at, order.fulfilled_at, order.ask_at, order.learned_by, order.held, *paid)
+    rest = (
+        order.order_id,
+        order.due_at,
+        order.fulfilled_at,
+        order.ask_at,
+        order.learned_by,
+        order.held,
+        *paid,
+        order.released,
+    )
     if order.version == 0:
         written = raw.execute(_INSERT, (*order.key, order.status, *times, *rest))
     else:
@@ -45,6 +56,8 @@ def save(raw: "sqlite3.Connection", cipher: Cipher, order: Order) -> bool:
     if load_items(raw, cipher, order.key) != order.items:
         raw.execute(_FORGET_ITEMS, order.key)
         raw.executemany(_ADD_ITEM, [_item_row(cipher, order, place) for place in range(len(order.items))])
+    if order.order_id is not None:
+        queue_waiting(raw, order.supplier, order.order_id)
     return True
 
 
@@ -83,6 +96,7 @@ def stored_order(row: Any, items: tuple[Item, ...] = ()) -> Order:  # noqa: ANN4
         learned_by=Via(row[10]),
         held=row[11],
         paid=None if row[12] is None else Paid(row[12], row[13]),
+        released=row[14],
         items=items,
     )
 

@@ -1,6 +1,6 @@
 """Where in this supplier's body is the order id, the status, the code?"""
 
-from webhookctl.core.mapping.reading import MOST_ORDERS, Reading, codes_in, form_of, read, read_answer
+from webhookctl.core.mapping.reading import MOST_ORDERS, Reading, codes_in, form_of, read, read_answer, read_items
 from webhookctl.core.mapping.table import LONGEST_NAME, BodyForm, Mapping
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "form_of",
     "read",
     "read_answer",
+    "read_items",
 ]

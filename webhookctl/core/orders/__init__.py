@@ -6,6 +6,9 @@ events names, whatever the order of arrival. The table only says what must be do
 
 from webhookctl.core.orders.advancing import (
     CODES_MISSING,
+    HINT_ASKED,
+    HINT_UNASKED,
+    HINT_UNKNOWN,
     KNOWN_ELSEWHERE,
     OTHER_ORDER_ID,
     CodesRule,
@@ -13,11 +16,14 @@ from webhookctl.core.orders.advancing import (
     Policy,
     advance,
 )
+from webhookctl.core.orders.deciding import hold, release
+from webhookctl.core.orders.progress import how_far
 from webhookctl.core.orders.records import (
     Action,
     ActionKind,
     ActionState,
     Attempt,
+    Intervention,
     Move,
     NewAction,
     Order,
@@ -25,10 +31,14 @@ from webhookctl.core.orders.records import (
     Paid,
     Restraint,
 )
+from webhookctl.core.orders.registering import Registered, Registration, paid, register
 from webhookctl.core.orders.table import TABLE, Cell, Duty
 
 __all__ = [
     "CODES_MISSING",
+    "HINT_ASKED",
+    "HINT_UNASKED",
+    "HINT_UNKNOWN",
     "KNOWN_ELSEWHERE",
     "OTHER_ORDER_ID",
     "TABLE",
@@ -40,12 +50,20 @@ __all__ = [
     "CodesRule",
     "ConfirmRule",
     "Duty",
+    "Intervention",
     "Move",
     "NewAction",
     "Order",
     "OrderStatus",
     "Paid",
     "Policy",
+    "Registered",
+    "Registration",
     "Restraint",
     "advance",
+    "hold",
+    "how_far",
+    "paid",
+    "register",
+    "release",
 ]

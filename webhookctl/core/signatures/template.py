@@ -26,6 +26,14 @@ class Source:
     timestamp: bytes = b""
     secret: bytes = field(default=b"", repr=False)
     """The one that is being tried, where it is part of the text."""
+    _document: jsontext.Document | None = field(default=None, init=False, repr=False)
+
+    @property
+    def document(self) -> jsontext.Document:
+        """The body, to look for things in."""
+        if self._document is None:
+            self._document = jsontext.Document(self.body)
+        return self._document
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +75,14 @@ def _url(source: Source, _: object) -> bytes:
 
 def _json(source: Source, pointer: Pointer) -> bytes:
     try:
-        return jsontext.scalar(source.body, pointer) or b""
+        return source.document.scalar(pointer) or b""
     except jsontext.UnreadableJsonError as error:
         raise _unsearchable(pointer, error) from None
 
 
 def _body_without(source: Source, pointer: Pointer) -> bytes:
     try:
-        return jsontext.without(source.body, pointer)
+        return source.document.without(pointer)
     except jsontext.UnreadableJsonError as error:
         raise _unsearchable(pointer, error) from None
 

@@ -17,6 +17,8 @@ from webhookctl.core.signatures.values import Kind
 
 MOST_ITEMS: Final = 64
 """Of a signature's list. Each is compared with every secret; a supplier in the middle of a rotation sends two."""
+MOST_PUBLIC: Final = 8
+"""Of signatures that are tried under public keys: each try takes a hundred microseconds, and anybody may send them."""
 _MOST_NAMED: Final = 5
 _LONGEST_SHOWN: Final = 40
 _LOOKS_LIKE_ONE: Final = re.compile(rb"signature|hmac|hash|digest|sign$|[-_]sig\b")
@@ -51,7 +53,7 @@ def verify(delivery: Delivery, scheme: Scheme, keys: Sequence[Key], *, now: int)
     presented = _presented(source, scheme, delivery)
     signatures, timestamp = _signatures(presented, scheme)
     sent_at = _sent_at(source, scheme, timestamp)
-    _check_single(source.body, scheme)
+    _check_single(source, scheme)
     key = _matching(signatures, TESTS[scheme.kind](source, presented.template, scheme), keys)
     if key is None:
         raise _mismatch(presented, scheme, keys)
@@ -90,7 +92,7 @@ def _presented(source: Source, scheme: Scheme, delivery: Delivery) -> _Presented
     if pointer is None:
         raise _missing(scheme, delivery)
     try:
-        text = jsontext.scalar(source.body, pointer)
+        text = source.document.scalar(pointer)
     except jsontext.RepeatedMemberError as error:
         raise SignatureError(Reason.MALFORMED, f"The body has no one signature: {error}.") from None
     except jsontext.UnreadableJsonError as error:
@@ -126,6 +128,8 @@ def _signatures(presented: _Presented, scheme: Scheme) -> tuple[list[bytes], byt
     if not signatures:
         behind = f" behind {scheme.prefix.decode()!r}" if scheme.prefix and scheme.prefix_required else ""
         raise SignatureError(Reason.MALFORMED, f"In {presented.place} stands no {_form(scheme)}{behind}.")
+    if scheme.kind is Kind.ED25519 and len(signatures) > MOST_PUBLIC:
+        raise SignatureError(Reason.MALFORMED, f"In {presented.place} stand more than {MOST_PUBLIC} signatures.")
     return signatures, timestamp
 
 
@@ -167,7 +171,7 @@ def _sent_at(source: Source, scheme: Scheme, text: bytes | None) -> int | None:
     elif scheme.timestamp_key is not None:
         place = f"item {scheme.timestamp_key.decode()}"
     elif scheme.timestamp_pointer is not None:
-        place, text = f"member {scheme.timestamp_pointer}", _from_body(source.body, scheme.timestamp_pointer)
+        place, text = f"member {scheme.timestamp_pointer}", _from_body(source.document, scheme.timestamp_pointer)
     else:
         return None
     if text is None:
@@ -184,19 +188,19 @@ def _sent_at(source: Source, scheme: Scheme, text: bytes | None) -> int | None:
         ) from None
 
 
-def _from_body(body: bytes, pointer: jsontext.Pointer) -> bytes | None:
+def _from_body(document: jsontext.Document, pointer: jsontext.Pointer) -> bytes | None:
     try:
-        return jsontext.scalar(body, pointer)
+        return document.scalar(pointer)
     except jsontext.UnreadableJsonError as error:
         raise SignatureError(Reason.MALFORMED, f"The timestamp can't be read from the body: {error}.") from None
 
 
-def _check_single(body: bytes, scheme: Scheme) -> None:
+def _check_single(source: Source, scheme: Scheme) -> None:
     if scheme.single_item is None:
         return
     second = jsontext.Pointer(f"{scheme.single_item}/1", (*scheme.single_item.tokens, "1"))
     try:
-        found = jsontext.find(body, second)
+        found = source.document.find(second)
     except jsontext.UnreadableJsonError as error:
         raise SignatureError(Reason.MALFORMED, f"The items at {scheme.single_item} can't be told: {error}.") from None
     if found is not None:
