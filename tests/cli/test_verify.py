@@ -5,7 +5,12 @@ import hashlib
 import hmac
 import io
 import json
+import os
+import re
+import shlex
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +19,7 @@ import pytest
 
 from webhookctl import cli
 
+README = Path(__file__).parent.parent.parent / "README.md"
 SECRET = "acme-secret-0123456789"
 BODY = b'{"id": "evt_1", "total": 20.0}'
 AT = "1750000000"
@@ -327,3 +333,47 @@ def test_no_scheme_to_sign_by(run: Run) -> None:
 
     assert nothing.code == 2
     assert list(page["headers"]) == ["X-Reloadly-Request-Timestamp", "X-Reloadly-Signature"]
+
+
+def test_the_session_in_the_readme(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the README shows is what verify says."""
+    section = README.read_text().split("## Why does a signature not match?", 1)[1]
+    block = section.split("```console\n", 1)[1].split("```", 1)[0].splitlines()
+    monkeypatch.setenv("STRIPE_SECRET", SECRET)
+    compact = b'{"id":"evt_1","type":"order.fulfilled","amount":10.50}'
+    (tmp_path / "body.json").write_bytes(b'{\n  "id": "evt_1",\n  "type": "order.fulfilled",\n  "amount": 10.50\n}')
+    value = hmac.digest(SECRET.encode(), b"1777645391." + compact, "sha256").hex()
+    header = f"Stripe-Signature: t=1777645391,v1={value}"
+    *arguments, last = shlex.split(block[1].removeprefix("$ webhookctl "))
+    ended = run(*arguments, header)
+
+    assert header.startswith(last.removesuffix("…"))
+    assert ended.code == 1
+    assert len(ended.shown.splitlines()) == len(block[2:])
+    for line, shown in zip(ended.shown.splitlines(), block[2:], strict=True):
+        assert line.startswith(shown.removesuffix("…"))
+
+
+def test_nothing_else_is_read_for_a_preset() -> None:
+    """Verify --preset reads no settings, store or server, nor any other command: that would cost its start."""
+    body, header = BODY.decode(), GITHUB.partition(": ")[2]
+    code = f"""
+import io, os, sys
+sys.argv = ["webhookctl", "verify", "--preset", "github", "--secret-env", "S", "--body-file", "-", "-H"]
+sys.argv.append("X-Hub-Signature-256: {header}")
+sys.stdin = io.TextIOWrapper(io.BytesIO({body!r}.encode()))
+import webhookctl.cli
+try:
+    webhookctl.cli.main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+print([name for name in sys.modules if name.startswith("webhookctl")])
+"""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", code], env={**os.environ, "S": SECRET}, capture_output=True, check=True, text=True
+    )
+
+    read = set(re.findall(r"'webhookctl\.([a-z]+)", done.stdout.splitlines()[-1]))
+    assert read == {"cli", "core", "flows", "secrets", "suppliers"}
+    assert "core.diagnosis" not in done.stdout
+    assert "cli.serve" not in done.stdout

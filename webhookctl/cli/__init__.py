@@ -2,31 +2,16 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import typer
 
 from webhookctl import __version__
-from webhookctl.cli import (
-    actions,
-    demo,
-    events,
-    orders,
-    output,
-    poll,
-    rejected,
-    secrets_report,
-    send,
-    serve,
-    setup,
-    sign,
-    status,
-    suppliers,
-    verify,
-    work,
-)
+from webhookctl.cli import output
 from webhookctl.core.errors import ExitCode, StoreBrokenError, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
@@ -71,21 +56,25 @@ def _globals(
     context.obj = Globals(config)
 
 
-setup.register(app)
-serve.register(app)
-work.register(app)
-verify.register(app)
-sign.register(app)
-send.register(app)
-poll.register(app)
-demo.register(app)
-status.register(app)
-events.register(app)
-orders.register(app)
-actions.register(app)
-rejected.register(app)
-suppliers.register(app)
-secrets_report.register(suppliers.app)
+_MODULES: Final = (
+    *("setup", "serve", "work", "verify", "sign", "send", "poll", "demo", "status", "events", "orders", "actions"),
+    *("rejected", "suppliers"),
+)
+"""Each registers its commands, in the order in which --help lists them."""
+_ALONE: Final = ("verify", "sign")
+"""Commands with a module of their own name that must start at once: where one is asked for, it does not wait for the
+others to be read."""
+
+
+def _register(asked: Sequence[str]) -> None:
+    alone = [name for name in asked[:1] if name in _ALONE]
+    for name in alone or _MODULES:
+        import_module(f"{__name__}.{name}").register(app)
+    if not alone:
+        import_module(f"{__name__}.secrets_report").register(import_module(f"{__name__}.suppliers").app)
+
+
+_register(sys.argv[1:])
 
 
 def main() -> None:

@@ -95,7 +95,8 @@ def _base64(text: bytes) -> bytes:
 def _without_prefix(text: bytes) -> Iterator[Found]:
     prefix = _PREFIX.match(text)
     if prefix:
-        yield prefix[0].decode(), text[prefix.end() :]
+        # Of a prefix that is not known to be one, the letters are the secret's own.
+        yield prefix[0].decode() if prefix[0] in _PREFIXES else "…_", text[prefix.end() :]
 
 
 def _encoded(text: bytes) -> Iterator[Found]:

@@ -1,0 +1,108 @@
+"""verify of what the store holds, by the settings: events, and what was rejected."""
+
+import hmac
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from webhookctl import cli, config, wiring
+from webhookctl.core.deliveries import Delivery, Verified
+from webhookctl.core.errors import Reason
+from webhookctl.core.quarantine import Bounds, Rejection
+
+SECRET, OTHER = "acme-secret-0123456789", "other-secret-0123456789"
+ARRIVED = 1_750_000_000_000
+BODY = b'{"event": "order.created"}'
+SETTINGS = """
+[store]
+url = "sqlite:webhookctl.db"
+keys = ["file:webhookctl.key"]
+[suppliers.acme]
+preset = "slack"
+secrets = ["env:ACME_SECRET"]
+[suppliers.other]
+preset = "github"
+secrets = ["env:OTHER_SECRET"]
+"""
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def delivery(secret: str, body: bytes = BODY, signed: bytes = BODY) -> Delivery:
+    time = str(ARRIVED // 1000).encode()
+    value = hmac.digest(secret.encode(), b"v0:" + time + b":" + signed, "sha256").hex().encode()
+    headers = ((b"x-slack-request-timestamp", time), (b"x-slack-signature", b"v0=" + value))
+    return Delivery("acme", body, headers, ARRIVED, bytes(16))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line beside a store that holds an event and two rejections."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACME_SECRET", SECRET)
+    monkeypatch.setenv("OTHER_SECRET", OTHER)
+    config.write_new(tmp_path / "webhookctl.key", config.new_key())
+    (tmp_path / "webhookctl.toml").write_text(SETTINGS)
+    with wiring.store(wiring.settings(None), create=True) as store:
+        store.intake.accept([Verified(delivery(SECRET), "env:ACME_SECRET")])
+        rejections = [
+            Rejection(received._replace(delivery_id=bytes([number]) * 16), "203.0.113.7", Reason.MISMATCH, "…")
+            for number, received in enumerate([delivery(OTHER), delivery(SECRET, BODY + b"\n")], 1)
+        ]
+        store.quarantine.keep(rejections, Bounds(), now=ARRIVED)
+
+    def typed(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["webhookctl", "verify", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        assert SECRET not in captured.out + captured.err
+        return ended.value.code, captured.out, captured.err
+
+    return typed
+
+
+def test_a_stored_event(run: Run) -> None:
+    """The bytes that came are judged by the settings of now, and by the time of their arrival."""
+    code, shown, _ = run("--event", "1")
+
+    assert code == 0
+    assert shown == "Valid: event 1, by acme, signed with env:ACME_SECRET, 0 s old.\n"
+    assert run("--event", "1", "--at", "1750009000")[1].startswith("Invalid (too_old): event 1")
+    assert run("--event", "1", "--at", "1750009000", "--tolerance", "0")[0] == 0
+    assert run("--event", "99")[0] == 1
+
+
+def test_what_was_rejected(run: Run) -> None:
+    """A rejection is explained: here another supplier's secret was used."""
+    code, shown, _ = run("--rejected", "1")
+
+    assert code == 1
+    assert "it was signed with another secret that we have: env:OTHER_SECRET" in shown
+    assert run("--rejected", "1", "--secret-env", "OTHER_SECRET")[0] == 0
+    assert run("--rejected", "99")[0] == 1
+
+
+def test_all_that_was_rejected(run: Run) -> None:
+    """Each on a line with its mistake; --json has an object for each."""
+    code, shown, _ = run("--all-rejected")
+    lines = run("--all-rejected", "--json")[1].splitlines()
+
+    assert code == 1
+    assert shown.splitlines()[0] == "delivery\tsupplier\tverdict\twhy"
+    assert "rejected 2\tacme\tinvalid: mismatch\tcertain: the body ends in a newline that was not signed" in shown
+    assert [json.loads(line)["delivery"] for line in lines] == ["rejected 1", "rejected 2"]
+    assert run("--all-rejected", "--since", "1h")[0] == 0
+
+
+def test_by_a_supplier_of_the_settings(run: Run, tmp_path: Path) -> None:
+    """--supplier takes scheme and secrets from the settings, and no other supplier is one."""
+    (tmp_path / "body.json").write_bytes(BODY)
+    value = hmac.digest(OTHER.encode(), BODY, "sha256").hex()
+    arguments = ("--body-file", "body.json", "-H", f"X-Hub-Signature-256: sha256={value}", "--supplier")
+
+    assert run(*arguments, "other")[:2] == (0, "Valid: by other, signed with env:OTHER_SECRET, without a timestamp.\n")
+    assert run(*arguments, "nobody")[0] == 2
