@@ -61,10 +61,14 @@ def _codes(item: Item) -> list[Code]:
 def _mask_known(value: Any, codes: Collection[str]) -> Any:  # noqa: ANN401 - any JSON value
     """Mask the supplier's own codes wherever they stand, whatever the field is called."""
     if isinstance(value, dict):
-        return {key: _mask_known(member, codes) for key, member in value.items()}
+        return {_mask_known(key, codes): _mask_known(member, codes) for key, member in value.items()}
     if isinstance(value, list):
         return [_mask_known(member, codes) for member in value]
-    return mask(str(value)) if isinstance(value, str | int | float) and str(value) in codes else value
+    if isinstance(value, str):
+        for code in sorted((code for code in codes if code in value), key=len, reverse=True):
+            value = value.replace(code, mask(code))
+        return value
+    return mask(str(value)) if isinstance(value, int | float) and str(value) in codes else value
 
 
 def order_row(order: Order) -> Row:

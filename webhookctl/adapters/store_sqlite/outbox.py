@@ -64,6 +64,12 @@ _RELEASE: Final = """
         claimed_until = NULL, finished_at = CASE restrained WHEN 'cancelled' THEN ? END, restrained = NULL,
         restrained_detail = NULL
     WHERE id = ? AND claim = ? AND state = 'running' AND started_at IS NULL"""
+_DEFER: Final = """
+    UPDATE actions SET state = coalesce(restrained, 'waiting'), detail = coalesce(restrained_detail, detail),
+        next_at = CASE WHEN restrained IS NULL THEN ? END, attempts = attempts - 1, started_at = NULL, claim = NULL,
+        claimed_until = NULL, finished_at = CASE restrained WHEN 'cancelled' THEN ? END, restrained = NULL,
+        restrained_detail = NULL
+    WHERE id = ?"""
 _RETRY: Final = """
     UPDATE actions SET state = 'waiting', next_at = ?, forgiven = attempts, tried_since = NULL,
         finished_at = NULL WHERE id = ?"""
@@ -211,6 +217,9 @@ def _settle(raw: "sqlite3.Connection", settlement: Settlement, now: int) -> bool
     row = raw.execute(_HELD, (settlement.id, settlement.claim)).fetchone()
     if row is None:
         return False
+    if not settlement.is_attempt:
+        raw.execute(_DEFER, (settlement.next_at, now, settlement.id))
+        return True
     action = stored_action(row)
     attempt = Attempt(action.id, action.attempts, now, settlement.state, settlement.detail)
     _end(raw, row, attempt, next_at=now if settlement.next_at is None else settlement.next_at, settled=True)
