@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from tests.store.building import NOW, Store, action, application, arrive, claim_actions, order, verified, with_code
+from tests.store.building import NOW, Store, action, application, arrive, claim_actions, order, put, verified, with_code
 from webhookctl.core.orders import ActionKind, ActionState, Move
+from webhookctl.core.ports.outbox import Settlement
 
 DAY = 86_400_000
 
@@ -50,3 +51,14 @@ def test_repeats_add_up(store: Store) -> None:
     store.upkeep.count_repeats({}, now=NOW)
 
     assert store.reports.summary(now=NOW).repeats_answered == 11
+
+
+def test_alerts_that_could_not_be_sent_are_counted(store: Store) -> None:
+    """Those whose last attempt failed, and not those whose turn has not come."""
+    put(store, ActionKind.ALERT, ActionKind.DELIVER)
+    alert, deliver = claim_actions(store, ActionKind.ALERT) + claim_actions(store, ActionKind.DELIVER)
+    before = store.reports.summary(now=NOW).untold_alerts
+    again = [Settlement(one.action.id, one.claim, ActionState.WAITING, "mail is down", NOW) for one in (alert, deliver)]
+    store.outbox.settle(again, now=NOW)
+
+    assert (before, store.reports.summary(now=NOW).untold_alerts) == (0, 1)

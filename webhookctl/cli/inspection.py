@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from webhookctl.adapters.action_notify import Channel
 from webhookctl.adapters.cipher_aesgcm import parse_key
 from webhookctl.config import HandlerSettings, SecretRef, Settings
 from webhookctl.core.errors import SettingsError
@@ -80,6 +81,9 @@ class _Look:
             in_clear = "what it says, codes too, goes to another machine unencrypted: use https, or a private network."
             yield Finding(f"{name}.http", handler.shown_url, note=in_clear if handler.travels_in_clear else None)
             yield self._secret(f"{name}.secret", handler.secret, _decoder(_standard_webhooks()))
+        elif handler.notify is not None:
+            for number, reference in enumerate(handler.notify):
+                yield self._secret(f"{name}.notify[{number}]", reference, _address)
         else:
             yield Finding(f"{name}.log", "a line in the log")
 
@@ -93,6 +97,10 @@ class _Look:
 
 def _decoder(scheme: Scheme, *, allow_short: bool = False) -> Callable[[Secret], object]:
     return lambda secret: scheme.keys([secret], allow_short=allow_short)
+
+
+def _address(secret: Secret) -> object:
+    return Channel(secret.reference, secret.value.decode(errors="replace")).service()
 
 
 def _standard_webhooks() -> Scheme:

@@ -72,6 +72,10 @@ class _Show:
         if handler.http is not None and handler.secret is not None:
             secret = self.secret(handler.secret)
             return {"http": handler.shown_url, "secret": secret, "timeout_ms": handler.timeout, **common}
+        if handler.notify is not None:
+            secrets = [self.secret(secret) for secret in handler.notify]
+            words = {"title": handler.title, "line": handler.line, "every_ms": handler.every}
+            return {"notify": secrets, **words, "timeout_ms": handler.timeout, **common}
         return {"log": True, **common}
 
 

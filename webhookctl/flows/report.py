@@ -195,6 +195,7 @@ def _needs_a_person(summary: Summary, actions: Mapping[str, Mapping[str, int]]) 
         "actions ambiguous": sum(states.get(ActionState.AMBIGUOUS, 0) for states in actions.values()),
         "actions dead": sum(states.get(ActionState.DEAD, 0) for states in actions.values()),
         "events dead": summary.events.get("dead", 0),
+        "alerts not sent": summary.untold_alerts,
     }
     return {what: count for what, count in counts.items() if count}
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from webhookctl.adapters import action_notify as notify
 from webhookctl.adapters import telemetry
+from webhookctl.adapters.action_notify import NotifyAction
 from webhookctl.adapters.free_space import FreeSpace
 from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
@@ -31,6 +33,8 @@ from webhookctl.wiring import handled_kinds, now_ms, steady_clock, store
 from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
 from webhookctl.worker import Line, Worker
 
+_AT_ONCE: Final = (16, 16, notify.AT_ONCE)
+"""Of deliveries and the like, of alerts, of messages."""
 _DEFAULT_URL: Final = "http://127.0.0.1:8700"
 
 
@@ -170,14 +174,14 @@ class _Machine:
         self.broken: StoreBrokenError | None = None
         self._opened = opened
         self._clock = steady_clock()
-        self._alerts, self._others = (Handlers(some) for some in _apart(in_force))
+        self._handlers = [Handlers(some) for some in _apart(in_force)]
         self._apply = Apply(opened.events, opened.orders, in_force.suppliers)
 
     def exchange(self, found: InForce) -> None:
         """Go on by other settings; what is under way ends by those that it began with."""
         self.in_force = found
         self._apply = Apply(self._opened.events, self._opened.orders, found.suppliers)
-        for handlers, some in zip((self._alerts, self._others), _apart(found), strict=True):
+        for handlers, some in zip(self._handlers, _apart(found), strict=True):
             handlers.exchange(some)
         if self.receiver:
             # Last of all: what comes in by a new door finds everything behind it new.
@@ -186,7 +190,7 @@ class _Machine:
     def worker(self, grace_s: float) -> Worker:
         return Worker(
             apply=partial(self._applied, asyncio.get_running_loop()),
-            lines=[Line(self._act(handlers)) for handlers in (self._others, self._alerts)],
+            lines=[Line(self._act(handlers), most) for handlers, most in zip(self._handlers, _AT_ONCE, strict=True)],
             upkeep=self.look_after,
             record=self.tally.record,
             wake=self.tally.wake,
@@ -217,12 +221,16 @@ class _Machine:
         self._opened.upkeep.count_repeats(self.receive.take_repeats(), now=now_ms())
 
 
-def _apart(found: InForce) -> tuple[dict[ActionKind, Handler], dict[ActionKind, Handler]]:
-    """Return the handler of alerts, and the others: whatever those are doing, alerts go their own way."""
-    alerts, others = dict[ActionKind, Handler](), dict[ActionKind, Handler]()
+def _apart(found: InForce) -> tuple[dict[ActionKind, Handler], ...]:
+    """Return the handlers in lines of their own: whatever deliveries are doing, alerts and messages go their own way.
+
+    Messages are last: as many as there are go into one, so that many must be at hand at once.
+    """
+    others, alerts, messages = dict[ActionKind, Handler](), dict[ActionKind, Handler](), dict[ActionKind, Handler]()
     for kind, handler in found.handlers.items():
-        (alerts if kind is ActionKind.ALERT else others)[kind] = handler
-    return alerts, others
+        line = messages if isinstance(handler, NotifyAction) else alerts if kind is ActionKind.ALERT else others
+        line[kind] = handler
+    return others, alerts, messages
 
 
 def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbose: bool) -> str:
@@ -231,6 +239,9 @@ def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbo
     outbound = Outbound()
     with store(settings, create=True) as opened:
         in_force = InForce.of(settings, outbound, receives=False, works=True)
+        for handler in in_force.handlers.values():
+            if once and isinstance(handler, NotifyAction):
+                handler.gather_s = 0  # there is no later: what is due now goes together
         return run.run(_work(_Machine(in_force, outbound, opened), again, once=once))
 
 

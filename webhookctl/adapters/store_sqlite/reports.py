@@ -24,6 +24,9 @@ _ACTIONS: Final = (
 _HELD: Final = "SELECT count(*) FROM orders INDEXED BY orders_held WHERE held IS NOT NULL"
 _OVERDUE: Final = """
     SELECT count(*) FROM orders INDEXED BY orders_due WHERE due_at <= ? AND status IN ('pending', 'partial')"""
+_UNTOLD: Final = """
+    SELECT count(*) FROM actions INDEXED BY actions_due
+    WHERE state = 'waiting' AND kind = 'alert' AND error IS NOT NULL"""
 _REPEATS: Final = "SELECT coalesce(sum(n), 0) FROM repeats"
 _OLDEST_QUEUED: Final = """
     SELECT received_at FROM events INDEXED BY events_queue WHERE state = 'queued' ORDER BY id LIMIT 1"""
@@ -49,6 +52,7 @@ class SqliteReports:
                 oldest_queued_at=_number(raw, _OLDEST_QUEUED),
                 newest_event_at=_number(raw, _NEWEST),
                 journal_mode=self.connection.journal.value,
+                untold_alerts=_number(raw, _UNTOLD) or 0,
             )
 
 
