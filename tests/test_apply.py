@@ -12,7 +12,7 @@ from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.events import EventState
 from webhookctl.core.mapping import Mapping
-from webhookctl.core.orders import ActionKind, OrderStatus, Policy
+from webhookctl.core.orders import ActionKind, ConfirmRule, OrderStatus, Policy
 from webhookctl.core.ports.events import EventQuery
 from webhookctl.core.ports.orders import OrderQuery
 from webhookctl.core.ports.outbox import ActionQuery
@@ -114,10 +114,122 @@ def test_an_order_that_cannot_be_opened_does_not_hold_up_the_others(path: Path) 
     both.close()
 
 
+def arrive_raw(store: SqliteStore, *bodies: object) -> None:
+    """Take JSON in as it is."""
+    deliveries = [Delivery("acme", json.dumps(body).encode(), (), NOW, uuid_utils.uuid7().bytes) for body in bodies]
+    store.intake.accept([Verified(delivery, "env:S") for delivery in deliveries])
+
+
+MANY = Mapping.parse(
+    {
+        "each": "/orders/*",
+        "reference": "/ref",
+        "order_id": "/id",
+        "status": "/status",
+        "statuses": {"open": "pending", "bad": "failed"},
+    }
+)
+
+
+def apply_many(store: SqliteStore) -> Apply:
+    return Apply(store.events, store.orders, {"acme": Supplier(MANY, Policy())})
+
+
+def test_several_orders_in_one_delivery(path: Path) -> None:
+    """Those that can be read move, those that can't are named with what was looked for; one order twice moves twice."""
+    store = store_at(path, KEY)
+    orders = [
+        {"ref": "R1", "status": "open"},
+        {"ref": "R2"},
+        {"ref": "R1", "status": "bad", "id": "S1"},
+        {"ref": "R3", "status": "odd"},
+    ]
+    arrive_raw(store, {"orders": orders})
+
+    (outcome,) = apply_many(store).run(now=NOW)
+    event = store.events.get("1")
+
+    assert event is not None
+    assert (outcome.state, outcome.reference, outcome.status) == ("done", None, None)
+    assert (outcome.reason or "").startswith(
+        "3 of 4 orders handled; order 2 (R2): no status: looked at /status; order 4"
+    )
+    assert [(one.reference, one.state, one.type) for one in event.orders] == [
+        ("R1", "done", "order.created"),
+        ("R2", "dead", None),
+        ("R1", "done", "order.failed"),
+        ("R3", "done", None),
+    ]
+    assert [(one.reference, one.status) for one in store.orders.find(OrderQuery())] == [("R1", OrderStatus.FAILED)]
+    store.close()
+
+
+def test_a_delivery_of_which_no_order_can_be_read_is_dead(path: Path) -> None:
+    """Its reason names the first few of them."""
+    store = store_at(path, KEY)
+    arrive_raw(store, {"orders": [{"ref": f"R{number}"} for number in range(6)]})
+
+    (outcome,) = apply_many(store).run(now=NOW)
+
+    assert outcome.state == "dead"
+    assert (outcome.reason or "").startswith("0 of 6 orders handled; order 1 (R0): no status")
+    assert (outcome.reason or "").endswith("and 3 more")
+    store.close()
+
+
+def test_an_order_that_is_known_by_the_suppliers_id_alone(path: Path) -> None:
+    """The id finds the order, even one of the same batch; one that nobody knows is said, and may come again."""
+    store = store_at(path, KEY)
+    known, unknown = {"orders": [{"id": "S1", "status": "bad"}]}, {"orders": [{"id": "S9", "status": "bad"}]}
+    arrive_raw(store, {"orders": [{"ref": "R1", "id": "S1", "status": "open"}]}, known, unknown)
+
+    outcomes = apply_many(store).run(now=NOW)
+    arrive_raw(store, {"orders": [{"ref": "R9", "id": "S9", "status": "open"}]}, unknown, known)
+    later = apply_many(store).run(now=NOW)
+
+    assert [(one.state, one.reference) for one in outcomes] == [("done", "R1"), ("done", "R1"), ("dead", None)]
+    assert "no order of acme has the id 'S9' yet" in (outcomes[2].reason or "")
+    assert [(one.state, one.reference) for one in later] == [("done", "R9"), ("done", "R9"), ("duplicate", "R1")]
+    assert {one.status for one in store.orders.find(OrderQuery())} == {OrderStatus.FAILED}
+    store.close()
+
+
+def test_an_id_that_two_orders_have_moves_neither(path: Path) -> None:
+    """Whose it is can't be known: the event is dead and names both."""
+    store = store_at(path, KEY)
+    two = [{"ref": reference, "id": "S1", "status": "open"} for reference in ("R1", "R2")]
+    arrive_raw(store, {"orders": two})
+    apply_many(store).run(now=NOW)
+    arrive_raw(store, {"orders": [{"id": "S1", "status": "bad"}]})
+
+    (outcome,) = apply_many(store).run(now=NOW)
+
+    assert (outcome.state, outcome.reason) == ("dead", "several orders have the id 'S1': R1, R2")
+    store.close()
+
+
+def test_a_hint_in_a_status_never_seen_has_the_order_asked_for(path: Path) -> None:
+    """Whatever a hint says, it moves nothing: the word is shown, and the supplier's API tells what it means."""
+    store = store_at(path, KEY)
+    arrive_raw(store, {"orders": [{"ref": "R1", "id": "S1", "status": "open"}]})
+    apply_many(store).run(now=NOW)
+    arrive_raw(store, {"orders": [{"id": "S1", "status": "odd"}]})
+    hinting = Policy(can_ask=True, confirm=ConfirmRule.POLL)
+
+    (outcome,) = Apply(store.events, store.orders, {"acme": Supplier(MANY, hinting)}).run(now=NOW + 1)
+
+    (order,) = store.orders.get([("acme", "R1")]).values()
+    assert (outcome.state, order.status, order.ask_at) == ("done", OrderStatus.PENDING, NOW + 1)
+    assert "the status 'odd' at /status is not known" in (outcome.reason or "")
+    store.close()
+
+
 class _Sealed:
     """The orders, read with the new key alone."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._orders = type(store.orders)(store.connection, AesGcmCipher([OTHER_KEY]))
         self.get, self.suppliers_of = self._orders.get, self._orders.suppliers_of
+        self.references_of = self._orders.references_of
         self.find, self.story, self.record_reveal = self._orders.find, self._orders.story, self._orders.record_reveal
+        self.write = self._orders.write

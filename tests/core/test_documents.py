@@ -176,3 +176,15 @@ def test_nothing_to_mask() -> None:
 def test_what_is_called_like_a_code_is_masked(said: str, kept: str) -> None:
     """Another order's code, or the shop's own token, is recognised by the name of its field."""
     assert excerpt(said, ()) == kept
+
+
+def test_a_code_that_is_an_image_says_so() -> None:
+    """The shop learns what the base64 is; where a code is text there is no such field."""
+    order = replace(ORDER, items=(Item("a", Code("aGk="), None, "image/png"), Item("b", Code("X"))))
+
+    items = json.loads(document(ACTION, order))["order"]["items"]
+
+    assert items == [
+        {"sku": "a", "code": "aGk=", "pin": None, "media_type": "image/png"},
+        {"sku": "b", "code": "X", "pin": None},
+    ]

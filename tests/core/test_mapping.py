@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from webhookctl.core.deliveries import Headers, Via
 from webhookctl.core.errors import SettingsError
-from webhookctl.core.events import Event, EventState, EventType, StoredEvent
-from webhookctl.core.mapping import Mapping, Unmapped, event_key, read
+from webhookctl.core.events import Event, EventState, EventType, StoredEvent, Unmapped
+from webhookctl.core.mapping import Mapping, read
 from webhookctl.core.redaction import Code
 
 GENERIC: dict[str, object] = {
@@ -33,7 +33,12 @@ def stored(body: bytes, headers: Headers = (), event_id: bytes | None = None) ->
 
 
 def read_json(value: Any, **changes: object) -> Event | Unmapped:  # noqa: ANN401 - any JSON value
-    return read(stored(json.dumps(value).encode()), Mapping.parse(GENERIC | changes))
+    return one(stored(json.dumps(value).encode()), Mapping.parse(GENERIC | changes))
+
+
+def one(event: StoredEvent, mapping: Mapping) -> Event | Unmapped:
+    (said,) = read(event, mapping).said
+    return said
 
 
 def payload(**changes: object) -> dict[str, Any]:
@@ -69,19 +74,21 @@ def test_reads_the_documented_payload() -> None:
         (b'"text"', "no event type"),
         (b"{}", "no event type"),
         (b'{"event": {}}', "/event holds an object, not a text"),
-        (b'{"event": "order.created"}', "no reference: looked at /data/reference"),
+        (
+            b'{"event": "order.created"}',
+            "no reference: looked at /data/reference; no order id: looked at /data/order_id",
+        ),
         (b'{"event": "order.created", "data": {"reference": ""}}', "no reference"),
         (b'{"event": "order.created", "data": {"reference": []}}', "/data/reference holds a list"),
         (b'{"event": "order.created", "data": {"reference": "\\ud800"}}', "half of a surrogate pair"),
         (b'{"event": "order.created", "data": {"reference": "a", "reference": "b"}}', "stands twice"),
         (b'{"event": "order.created", "data": {"reference": "' + b"a" * 257 + b'"}}', "257 characters long"),
         (b'{"event": "order.failed", "data": {"reference": "a", "status": "fulfilled"}}', "contradict each other"),
-        (b'{"event": "order.failed", "data": {"reference": "a", "status": "shipped"}}', "'shipped' at /data/status"),
     ],
 )
 def test_what_cannot_be_read_is_dead_with_its_reason(body: bytes, words: str) -> None:
     """Signed but unreadable deliveries say what was looked for and where, and raise nothing."""
-    said = read(stored(body), Mapping.parse(GENERIC))
+    said = one(stored(body), Mapping.parse(GENERIC))
 
     assert isinstance(said, Unmapped)
     assert said.state is EventState.DEAD
@@ -92,7 +99,9 @@ def test_an_unknown_event_type_is_ignored() -> None:
     """A ping or product news means nothing to an order."""
     said = read_json({"event": "product.updated", "data": {}})
 
-    assert said == Unmapped(EventState.IGNORED, "the event type 'product.updated' says nothing about an order")
+    assert isinstance(said, Unmapped)
+    assert said.state is EventState.IGNORED
+    assert said.reason == "the event type 'product.updated' says nothing about an order"
 
 
 def test_numbers_keep_their_digits() -> None:
@@ -107,7 +116,7 @@ def test_a_duplicate_of_an_unused_member_does_no_harm() -> None:
     """Only the members that we use must be unambiguous."""
     body = b'{"x": 1, "x": 2, "event": "order.created", "data": {"reference": "a"}}'
 
-    said = read(stored(body), Mapping.parse(GENERIC))
+    said = one(stored(body), Mapping.parse(GENERIC))
 
     assert isinstance(said, Event)
 
@@ -124,8 +133,8 @@ def test_type_from_status_and_from_a_header() -> None:
     by_status = Mapping.parse({"reference": "/r", "status": "/s", "statuses": {"ok": "fulfilled"}})
     by_header = Mapping.parse({"reference": "/r", "event_type": "header:X-Event", "types": {"made": "order.created"}})
 
-    first = read(stored(b'{"r": "a", "s": "OK"}'), by_status)
-    second = read(stored(b'{"r": "a"}', ((b"x-event", b" Made"),)), by_header)
+    first = one(stored(b'{"r": "a", "s": "OK"}'), by_status)
+    second = one(stored(b'{"r": "a"}', ((b"x-event", b" Made"),)), by_header)
 
     assert isinstance(first, Event)
     assert isinstance(second, Event)
@@ -146,10 +155,10 @@ def test_keys_of_events() -> None:
     with_id = Mapping.parse(GENERIC | {"event_id": "/id"})
     body = b'{"id": "e1"}'
 
-    assert event_key(stored(body, event_id=b"m1"), plain) == b"id:m1"
-    assert event_key(stored(body), with_id) == b"id:e1"
-    assert event_key(stored(body), plain).startswith(b"body:")
-    assert event_key(stored(b"{"), with_id).startswith(b"body:")
+    assert read(stored(body, event_id=b"m1"), plain).key == b"id:m1"
+    assert read(stored(body), with_id).key == b"id:e1"
+    assert read(stored(body), plain).key.startswith(b"body:")
+    assert read(stored(b"{"), with_id).key.startswith(b"body:")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +167,23 @@ def test_keys_of_events() -> None:
         ({"referense": "/r"}, "map.referense is not known; did you mean map.reference?"),
         ({"reference": "r", "status": "/s"}, "does not begin with a slash"),
         ({"reference": 1, "status": "/s"}, "map.reference must be a JSON Pointer"),
-        ({"status": "/s"}, "map.reference is missing"),
+        ({"status": "/s"}, "map.reference is missing, and map.order_id too"),
+        ({"reference": "/a~2b", "status": "/s"}, "'/a~2b' has a ~ that is not ~0 (for ~) or ~1 (for /)"),
+        ({"reference": "/a/*", "status": "/s"}, "map.reference holds *: only map.each and map.items"),
+        ({"reference": "header:", "status": "/s"}, "'header:' is no header that could hold it"),
+        ({"reference": "header:X Y", "status": "/s"}, "'header:X Y' is no header that could hold it"),
+        ({"reference": "/r", "status": "/s", "items": "header:X"}, "'header:X' is no header that could hold it"),
+        ({"reference": "/r", "status": "/s", "body": "xml"}, "map.body must be json or form"),
+        ({"reference": "/r", "status": "/s", "pings": ["/x"]}, "map.pings must be a table of places"),
+        ({"reference": "/r", "status": "/s", "types": {"x": "done"}}, "map.types.x must be one of order.created"),
+        (
+            {"reference": "/r", "status": "/s", "event_id": "{stauts}"},
+            "{stauts}, which is not known; did you mean {status}?",
+        ),
+        ({"reference": "/r", "status": "/s", "event_id": "{order_id}"}, "map.order_id does not say where that stands"),
+        ({"reference": "/r", "status": "/s", "event_id": "{status"}, "a brace without its other half"),
+        ({"reference": "/r", "status": "header:S", "event_id": "{status}"}, "a header that may not be signed"),
+        ({"reference": "/r", "status": "/s", "event_id": "{/a~}"}, "map.event_id is no JSON Pointer"),
         ({"reference": "/r"}, "map.event_type or map.status is needed"),
         ({"reference": "/r", "status": "/s", "statuses": {"ok": "done"}}, "map.statuses.ok must be one of"),
         ({"reference": "/r", "status": "/s", "event_id": "header:X-Id"}, "set event_id_header"),
@@ -197,7 +222,7 @@ def test_any_json_gives_an_event_or_a_reason(value: object) -> None:
 @given(st.binary())
 def test_any_bytes_give_an_event_or_a_reason(body: bytes) -> None:
     """No bytes make another exception."""
-    assert isinstance(read(stored(body), Mapping.parse(GENERIC)), Event | Unmapped)
+    assert isinstance(one(stored(body), Mapping.parse(GENERIC)), Event | Unmapped)
 
 
 @given(st.dictionaries(st.sampled_from([*GENERIC, "x"]), json_values))
@@ -208,4 +233,4 @@ def test_any_table_is_taken_or_refused(table: dict[str, object]) -> None:
     except SettingsError as refusal:
         assert str(refusal).startswith("map.")  # noqa: PT017 - either is right
     else:
-        assert parsed.reference
+        assert parsed.reference or parsed.order_id

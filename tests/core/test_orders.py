@@ -241,8 +241,8 @@ def test_another_order_id_is_held() -> None:
     moved = move(order_in(OrderStatus.PENDING), said(EventType.FULFILLED, order_id="SUP-2"))
 
     assert moved.order is not None
-    assert (moved.order.order_id, moved.order.held) == ("SUP-1", OTHER_ORDER_ID)
-    assert words(moved) == "alert deliver(held)"
+    assert (moved.order.order_id, moved.order.held) == ("SUP-1", f"{OTHER_ORDER_ID}: SUP-2")
+    assert words(moved) == "alert deliver(held) -deliver(held) -refund(held)"
 
 
 def test_a_reference_of_another_supplier_is_held() -> None:

@@ -6,26 +6,55 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.core.supplier import NOW, OLD_SECRET, SECRET, delivery
+from tests.core.supplier import NOW, delivery, secrets_for
 from webhookctl import suppliers
 from webhookctl.core.deliveries import Delivery
 from webhookctl.core.errors import SchemeError, SignatureError, UsageError
-from webhookctl.core.signatures import Key, Scheme, sign, verify
+from webhookctl.core.signatures import Kind, Scheme, sign, verify
+from webhookctl.suppliers.schema import with_params
 
 
 def presets() -> list[Scheme]:
-    return [Scheme.parse(suppliers.scheme_of(name)) for name in suppliers.names()]
+    return [Scheme.parse(with_params(suppliers.scheme_of(name))) for name in suppliers.names()]
+
+
+KINDS: dict[Kind, tuple[str, dict[str, object], set[str]]] = {
+    Kind.HMAC: ("", {}, set()),
+    Kind.DIGEST: ("{secret}", {"kind": "digest"}, set()),
+    Kind.ED25519: ("", {"kind": "ed25519", "secret_encoding": "hex"}, {"algorithm"}),
+}
+"""What each kind that signs has to have: text in its templates, keys, and keys that it must not have."""
 
 
 @st.composite
 def schemes(draw: st.DrawFn) -> Scheme:
     """Any scheme that `parse` lets through: pieces that often go together."""
+    kind = draw(st.sampled_from([*Kind]))
+    if kind in KINDS:
+        text, keys, unused = KINDS[kind]
+        signing = draw(signing_keys(text))
+        return _parsed({key: value for key, value in signing.items() if key not in unused} | keys)
+    place = draw(st.sampled_from([{"signature_header": "X-Sig"}, {"signature_pointer": "/s"}]))
+    prefix = {"prefix": draw(st.sampled_from(["", "Bearer "])), "prefix_required": draw(st.booleans())}
+    return _parsed({"kind": "token", **place, **prefix} if kind is Kind.TOKEN else {"kind": "none"})
+
+
+def _parsed(table: dict[str, object]) -> Scheme:
+    try:
+        return Scheme.parse(table)
+    except SchemeError:
+        assume(False)
+        raise
+
+
+@st.composite
+def signing_keys(draw: st.DrawFn, secret: str) -> dict[str, object]:
     table: dict[str, object] = {"encoding": draw(st.sampled_from(["hex", "base64", "base64url"]))}
-    table["algorithm"] = draw(st.sampled_from(["sha1", "sha256", "sha512"]))
+    table["algorithm"] = draw(st.sampled_from(["md5", "sha1", "sha256", "sha512"]))
     table["prefix"] = draw(st.sampled_from(["", "v0="]))
     table["prefix_required"] = draw(st.booleans())
     pieces = ["{body}", ".", "{url}", "{method}", "{json:/a}", "{json:/a/0/b}", "{header:X-Id}", "{body-without:/a}"]
-    signed = draw(st.lists(st.sampled_from(pieces), max_size=4).map("".join)) + "{json:/c}"
+    signed = draw(st.lists(st.sampled_from(pieces), max_size=4).map("".join)) + "{json:/c}" + secret
     if draw(st.booleans()):
         table |= {"list_separator": draw(st.sampled_from([",", ";", " "]))}
         if draw(st.booleans()):
@@ -40,11 +69,9 @@ def schemes(draw: st.DrawFn) -> Scheme:
         table["signed_in_body"] = str(table["signed_in_body"]).replace("{body-without:/a}", "")
     if "signature_pointer" not in table or draw(st.booleans()):
         table["signature_header"] = draw(st.sampled_from(["X-Sig", ["X-Sig", "X-Other"]]))
-    try:
-        return Scheme.parse(table | {"signed": signed})
-    except SchemeError:
-        assume(False)
-        raise
+    if draw(st.booleans()):
+        table["single_item"] = "/a"
+    return table | {"signed": signed}
 
 
 ITEMS = st.sampled_from(
@@ -78,12 +105,14 @@ def test_any_headers_and_body(scheme: Scheme, data: st.DataObject, body: bytes, 
     names = st.sampled_from([*sorted(scheme.headers), b"host"]) | st.binary()
     headers = data.draw(st.lists(st.tuples(names, header_values), max_size=6))
     received = Delivery("acme", body, tuple(headers), NOW, b"", method=data.draw(st.text()), url=url)
-    keys = [Key(SECRET.value, "env:A"), Key(OLD_SECRET.value, "env:B")]
+    keys = scheme.keys([secrets_for(scheme)[1]] * 2)
 
-    with pytest.raises(SignatureError) as raised:
-        verify(received, scheme, keys, now=now)
-
-    assert str(raised.value).isprintable()
+    if scheme.kind is Kind.NONE:
+        assert verify(received, scheme, keys, now=now).matched == "none"
+    else:
+        with pytest.raises(SignatureError) as raised:
+            verify(received, scheme, keys, now=now)
+        assert str(raised.value).isprintable()
 
 
 @given(st.sampled_from(presets()) | schemes(), st.data(), st.booleans())
@@ -91,7 +120,9 @@ def test_a_changed_byte(scheme: Scheme, data: st.DataObject, in_body: bool) -> N
     """What `sign` makes is accepted; with a byte of it changed that is signed it is not, and nothing else is raised."""
     in_body = in_body and scheme.signature_pointer is not None
     payload = json.dumps({"a": [{"b": data.draw(st.text())}], "c": 1, "t": NOW // 1000}).encode()
-    key = Key(SECRET.value, "env:A")
+    private, public = secrets_for(scheme)
+    keys = scheme.keys([public])
+    key = scheme.signing_key(private)
     try:
         signed = sign(scheme, key, body=payload, now=NOW, message_id="m1", url="https://x.example/y", in_body=in_body)
     except UsageError:
@@ -101,10 +132,11 @@ def test_a_changed_byte(scheme: Scheme, data: st.DataObject, in_body: bool) -> N
     changed = bytearray(signed.body)
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        verify(delivery(signed.headers, bytes(changed), received.url), scheme, [key], now=NOW)
+        verify(delivery(signed.headers, bytes(changed), received.url), scheme, keys, now=NOW)
         forged = True
     except SignatureError:
         forged = False
 
-    assert verify(received, scheme, [key], now=NOW).matched == "env:A"
-    assert not (forged and signed.body == payload and "body" in scheme.signed.names)
+    assert verify(received, scheme, keys, now=NOW).matched == ("none" if scheme.kind is Kind.NONE else "env:S")
+    proven = scheme.kind in KINDS and "body" in scheme.signed.names and signed.body == payload
+    assert not (forged and proven)

@@ -9,8 +9,7 @@ from webhookctl.core.signatures import Scheme, Secret
 # Rule 2: refused when the settings are read. Each row: what is written, the key to mend, words of the sentence.
 REFUSED: list[tuple[dict[str, object], str, str]] = [
     ({}, "signature_header", "is missing"),
-    ({"kind": "token", "algorithm": "md5"}, "kind", "must be hmac; it is 'token'"),
-    ({"kind": "ed25519"}, "kind", "it is 'ed25519'"),
+    ({"kind": "rsa"}, "kind", "must be hmac or token or digest or ed25519 or none; it is 'rsa'"),
     ({"kind": None}, "kind", "a text in quotes"),
     ({"signature_heder": "X"}, "signature_heder", "did you mean signature_header?"),
     ({"zzz": "X"}, "zzz", "a scheme has kind, signature_header"),
@@ -19,7 +18,7 @@ REFUSED: list[tuple[dict[str, object], str, str]] = [
     ({"signature_header": ["X", 7]}, "signature_header", "a text in quotes"),
     ({"signature_header": "X-Sig:"}, "signature_header", "the name of a header"),
     ({"signature_pointer": "signature"}, "signature_pointer", "a JSON Pointer"),
-    ({"signature_header": "X", "algorithm": "md5"}, "algorithm", "sha1 or sha256 or sha512; it is 'md5'"),
+    ({"signature_header": "X", "algorithm": "crc32"}, "algorithm", "sha1 or sha256 or sha512 or md5; it is 'crc32'"),
     ({"signature_header": "X", "encoding": "base32"}, "encoding", "hex or base64 or base64url"),
     ({"signature_header": "X", "prefix": "ü"}, "prefix", "plain ASCII"),
     ({"signature_header": "X", "prefix_required": "no"}, "prefix_required", "true or false"),

@@ -36,7 +36,7 @@ def test_another_library_agrees() -> None:
         ({"signed": "{header:X-Id}{body}"}, {}, "needs a message id"),
         ({"signed": "{header:X-Id}{body}"}, {"message_id": "a\r\nX-Evil: 1"}, "printable ASCII"),
         ({"signed": "{url}{body}"}, {}, "set the public URL"),
-        ({"timestamp_pointer": "/t"}, {}, "its timestamp is missing at /t"),
+        ({"timestamp_pointer": "/none/t"}, {}, "no object that /none/t could stand in"),
         ({"signature_pointer": "/none/s", "signed_in_body": "{json:/event}"}, {"in_body": True}, "no object that"),
     ],
 )

@@ -8,6 +8,7 @@ from webhookctl.core.deliveries import Delivery, Headers, Verified, Via
 from webhookctl.core.errors import Reason
 from webhookctl.core.events import Event, EventState, EventType, Item
 from webhookctl.core.orders import ActionKind, ActionState, Move, NewAction, Order, OrderStatus, Restraint
+from webhookctl.core.ports.alarms import Alarms
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, Events
 from webhookctl.core.ports.intake import Intake
 from webhookctl.core.ports.orders import Orders
@@ -36,6 +37,8 @@ class Store(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def quarantine(self) -> Quarantine: ...
+    @property
+    def alarms(self) -> Alarms: ...
     @property
     def reports(self) -> Reports: ...
     @property

@@ -20,9 +20,9 @@ from tests.store.building import (
 )
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import NotFoundError
-from webhookctl.core.events import EventState, Item
+from webhookctl.core.events import EventState, Item, Spoken
 from webhookctl.core.orders import ActionKind, ActionState, Move, OrderStatus, Paid
-from webhookctl.core.ports.events import Application
+from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.orders import OrderQuery, Reveal
 from webhookctl.core.ports.outbox import Settlement
 from webhookctl.core.redaction import Code
@@ -52,7 +52,7 @@ def test_items_follow_their_order(store: Store) -> None:
         (Item("a"), Item("b")),
         (Item("a", Code("1")), Item("b", Code("2"), Code("3")), Item("c", None, Code("4"))),
         (Item("a", Code("1")),),
-        (Item("a", Code("1")),),
+        (Item("a", Code("aGk="), None, "image/png"),),
         (),
     ]
 
@@ -68,6 +68,45 @@ def test_suppliers_of_a_reference(store: Store) -> None:
 
     assert store.orders.suppliers_of({"ORD-1", "ORD-2", "ORD-3"}) == {"ORD-1": ("acme", "other"), "ORD-2": ("acme",)}
     assert store.orders.suppliers_of([]) == {}
+
+
+def test_references_of_an_order_id(store: Store) -> None:
+    """The supplier's id finds its orders, those of no other supplier; two are enough to know that it is ambiguous."""
+    same = [replace(order(f"ORD-{number}"), order_id="SAME") for number in (3, 4, 5)]
+    write(store, Move(order()), Move(order(supplier="other")), *map(Move, same))
+
+    found = store.orders.references_of({("acme", "SUP-ORD-1"), ("acme", "SAME"), ("acme", "x"), ("x", "SUP-ORD-1")})
+
+    assert {key: len(references) for key, references in found.items()} == {
+        ("acme", "SUP-ORD-1"): 1,
+        ("acme", "SAME"): 2,
+    }
+    assert found["acme", "SUP-ORD-1"] == ("ORD-1",)
+    assert store.orders.references_of([]) == {}
+
+
+def test_a_delivery_of_several_orders_is_in_the_story_of_each(store: Store) -> None:
+    """It is found by each of them, and says of each what came of it."""
+    claimed, *_ = arrive(store, 1)
+    spoken = (
+        Spoken(EventState.DONE, "order.failed", "ORD-1", "SUP-1"),
+        Spoken(EventState.DEAD, None, None, "SUP-2", "no status: looked at /status"),
+    )
+    several = Application(claimed.event.id, claimed.claim, EventState.DONE, moves=(Move(order()),), orders=spoken)
+    store.events.apply([several], now=NOW)
+
+    story = store.orders.story("acme", "ORD-1")
+    found = [store.events.find(query) for query in (EventQuery(reference="ORD-1"), EventQuery(order_id="SUP-2"))]
+    shown = store.events.get("1")
+
+    assert story is not None
+    assert [event.id for event in story.events] == [1]
+    assert [[event.id for event in events] for events in found] == [[1], [1]]
+    assert store.events.find(EventQuery(reference="ORD-2")) == []
+    assert store.events.find(EventQuery(reference="ORD-1", supplier="other")) == []
+    assert store.events.find(EventQuery(reference="ORD-1", until=NOW)) == []
+    assert shown is not None
+    assert shown.orders == spoken
 
 
 @pytest.mark.parametrize(

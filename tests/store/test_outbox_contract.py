@@ -82,12 +82,13 @@ def test_a_cooldown_keeps_the_next_one_of_its_kind_away(store: Store) -> None:
     def low(cause: str, now: int, supplier: str = "acme") -> None:
         write(store, Move(None, (NewAction(supplier, "", ActionKind.TOP_UP, cause, cooldown_ms=3_600_000),)), now=now)
 
-    low("a", NOW)
-    low("b", NOW + 3_599_999)
-    low("c", NOW + 1, "other")
-    low("d", NOW + 3_600_000)
+    low("low:a", NOW)
+    low("low:b", NOW + 3_599_999)
+    low("low:c", NOW + 1, "other")
+    low("low:d", NOW + 3_600_000)
+    low("lower:e", NOW + 3_600_001)
 
-    assert {one.cause for one in store.outbox.find(ActionQuery())} == {"a", "c", "d"}
+    assert {one.cause for one in store.outbox.find(ActionQuery())} == {"low:a", "low:c", "low:d", "lower:e"}
 
 
 def test_settling_needs_the_claim(store: Store) -> None:

@@ -24,9 +24,9 @@ from tests.store.building import (
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.errors import Reason
-from webhookctl.core.events import EventState
+from webhookctl.core.events import EventState, Spoken
 from webhookctl.core.orders import ActionKind, ActionState, Move, OrderStatus, Restraint
-from webhookctl.core.ports.events import EventQuery
+from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.orders import OrderQuery, Reveal
 from webhookctl.core.ports.outbox import ActionQuery, Settlement
 from webhookctl.core.ports.quarantine import RejectedQuery
@@ -57,6 +57,7 @@ _ALLOWED = {
     # What the statement itself brings.
     "SCAN json_each VIRTUAL TABLE INDEX 1:",
     "SCAN 2-ROW VALUES CLAUSE",
+    "SCAN 10-ROW VALUES CLAUSE",
 }
 
 
@@ -78,7 +79,10 @@ def _use_everything(store: SqliteStore) -> None:
     restraint = Restraint(ActionKind.REFUND, ActionState.CANCELLED, "why")
     moves = (Move(moved, (action(), action(ActionKind.NOTIFY)), (restraint,)), Move(order("ORD-2")))
     store.events.apply([application(first, *moves, key=b"k"), application(second, key=b"k")], now=NOW)
-    arrive(store, 3)
+    (several,) = arrive(store, 3)
+    spoken = (Spoken(EventState.DONE, "order.created", "ORD-1", "SUP-1"),)
+    store.events.apply([Application(several.event.id, several.claim, EventState.DONE, orders=spoken)], now=NOW)
+    arrive(store, 4)
     claim_events(store, now=NOW + LEASE)
     for name in ("1", str(delivery_id(1))):
         store.events.get(name)
@@ -96,6 +100,7 @@ def _use_everything(store: SqliteStore) -> None:
     store.outbox.retry(again.action.id, now=NOW)
     store.outbox.get(again.action.id)
     store.orders.suppliers_of({"ORD-1"})
+    store.orders.references_of({("acme", "SUP-1")})
     store.orders.get([moved.key])
     store.orders.record_reveal("acme", "ORD-1", Reveal(NOW, "ann", "why"))
     store.orders.story("acme", "ORD-1")

@@ -48,6 +48,12 @@ _LINES: Final[Mapping[type, _Line]] = {
     outcomes.Rejected: _Line(
         logging.WARNING, "rejected", ("supplier", "reason", "detail"), limited_by=("supplier", "reason")
     ),
+    outcomes.Challenged: _Line(
+        logging.INFO, "asked whether we are there, and answered", ("supplier",), limited_by=("supplier",)
+    ),
+    outcomes.Unkept: _Line(
+        logging.WARNING, "rejected and not kept in the quarantine", ("count", "reason"), limited_by=("reason",)
+    ),
     outcomes.TooLarge: _Line(logging.WARNING, "too large", ("supplier", "limit"), limited_by=("supplier",)),
     outcomes.Refused: _Line(logging.WARNING, "refused", ("status", "reason", "client"), limited_by=("reason",)),
     outcomes.NotStored: _Line(
@@ -77,6 +83,20 @@ _LINES: Final[Mapping[type, _Line]] = {
         logging.INFO, "settings read again", ("changed", "restart"), louder=lambda settings: bool(settings.restart)
     ),
     outcomes.SettingsKept: _Line(logging.ERROR, "settings read again and wrong, those of before go on", ("reason",)),
+    outcomes.Found: _Line(logging.INFO, "found by asking", ("supplier", "reference", "before", "said")),
+    outcomes.StillOpen: _Line(
+        logging.DEBUG,
+        "asked, still open",
+        ("supplier", "reference", "note"),
+        louder=lambda order: order.fresh and order.note is not None,
+    ),
+    outcomes.PersonTold: _Line(logging.ERROR, "a person must look", ("supplier", "reference", "detail")),
+    outcomes.NotAnswered: _Line(
+        logging.WARNING, "asked without an answer", ("supplier", "reference", "reason"), limited_by=("supplier",)
+    ),
+    outcomes.PutOff: _Line(logging.DEBUG, "not asked, put off", ("supplier", "reference")),
+    outcomes.NotAsked: _Line(logging.ERROR, "supplier can't be asked", ("supplier", "reason")),
+    outcomes.MissedWebhooks: _Line(logging.ERROR, "too many webhooks are missed", ("supplier", "detail")),
     outcomes.Hindered: _Line(logging.ERROR, "hindered, tried again", ("where", "reason"), limited_by=("where",)),
 }
 

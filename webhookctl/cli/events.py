@@ -10,6 +10,8 @@ from webhookctl.core.events import EventState
 
 _COLUMNS = ("ID", "Received", "Supplier", "Type", "Reference", "State", "Reason")
 
+_ORDER_COLUMNS = ("Reference", "Order ID", "Type", "State", "Reason")
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at what came.")
 
 
@@ -69,15 +71,21 @@ def show(
         event = store.events.get(event_id)
     if event is None:
         raise NotFoundError(f"There is no event {event_id!r}; `webhookctl events list` shows those there are.")
-    page = report.event_page(event, wiring.mapping(settings, event.supplier))
+    hidden = wiring.confidential_headers(settings, event.supplier)
+    page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden)
     output.show_json(page) if as_json else _print(page, utc=utc)
 
 
 def _print(page: dict[str, object], *, utc: bool) -> None:
     import json
 
-    shown = {name: value for name, value in page.items() if name not in {"headers", "body"} and value is not None}
+    shown = {
+        name: value for name, value in page.items() if name not in {"headers", "body", "orders"} and value is not None
+    }
     output.fields((name.replace("_", " "), _value(name, value, utc=utc)) for name, value in shown.items())
+    if "orders" in page:
+        output.heading("Orders")
+        output.table(_ORDER_COLUMNS, (_order_cells(one) for one in page["orders"]))  # type: ignore[attr-defined] # a list of rows
     output.heading("Headers")
     for name, value in page["headers"]:  # type: ignore[attr-defined] # a list of pairs
         output.emit(f"{name}: {value}")
@@ -87,6 +95,10 @@ def _print(page: dict[str, object], *, utc: bool) -> None:
         output.emit(line)
     if body is None:
         output.emit("not JSON; its exact bytes are kept in the store")
+
+
+def _order_cells(row: dict[str, str | None]) -> tuple[str, ...]:
+    return tuple(row[name] or "-" for name in ("reference", "order_id", "type", "state", "reason"))
 
 
 def _value(name: str, value: object, *, utc: bool) -> str:

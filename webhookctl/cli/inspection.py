@@ -5,12 +5,14 @@ import shutil
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from webhookctl.adapters.action_notify import Channel
 from webhookctl.adapters.cipher_aesgcm import parse_key
 from webhookctl.config import HandlerSettings, SecretRef, Settings
+from webhookctl.config.door_settings import path_secret
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.signatures import Scheme, Secret
 from webhookctl.suppliers import preset
@@ -67,6 +69,9 @@ class _Look:
             decode = _decoder(supplier.scheme, allow_short=supplier.allow_short)
             for number, reference in enumerate(supplier.secrets):
                 yield self._secret(f"suppliers.{name}.secrets[{number}]", reference, decode)
+            in_path = partial(path_secret, allow_short=supplier.allow_short)
+            for number, reference in enumerate(supplier.path_secret):
+                yield self._secret(f"suppliers.{name}.path_secret[{number}]", reference, in_path)
 
     def at_actions(self) -> Iterator[Finding]:
         for kind, handler in self.settings.actions.by_kind().items():

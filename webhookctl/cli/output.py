@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,20 @@ def when(moment: str | None, *, utc: bool = False) -> str:
         return "-"
     shown = datetime.fromisoformat(moment)
     return (shown.astimezone(UTC) if utc else shown.astimezone()).isoformat(sep=" ", timespec="seconds")
+
+
+@contextmanager
+def progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
+    """Show how far long work has come: a bar on a terminal, nothing in a pipe. Yields what to call with each step."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True, markup=False, highlight=False, emoji=False), transient=True) as bar:
+        task = bar.add_task(what, total=count)
+        yield lambda step: bar.advance(task, step)
 
 
 def _console() -> "Console":

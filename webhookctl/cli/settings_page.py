@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from webhookctl.config import HandlerSettings, SecretRef, Settings, SupplierSettings
+from webhookctl.config.door_settings import OnGet
+from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
 
 
@@ -29,6 +31,12 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
             "max_connections": settings.serve.max_connections,
             "max_per_address": settings.serve.max_per_address,
             "trusted_proxies": list(map(str, settings.serve.trusted_proxies)),
+        },
+        "quarantine": {
+            "rows": settings.quarantine.bounds.rows,
+            "bytes": settings.quarantine.bounds.bytes,
+            "per_sender": settings.quarantine.bounds.per_sender,
+            "keep_ms": settings.quarantine.bounds.keep_ms,
         },
         "suppliers": {name: show.supplier(supplier) for name, supplier in settings.suppliers.items()},
         "actions": {kind.value: show.handler(handler) for kind, handler in settings.actions.by_kind().items()},
@@ -55,7 +63,13 @@ class _Show:
             "allow_short": supplier.allow_short,
             "sla_ms": supplier.sla,
             "codes": supplier.policy.codes.value,
+            "confirm": supplier.policy.confirm.value,
+            "allow_ips": list(map(str, supplier.allow_ips)),
+            "path_secret": [self.secret(secret) for secret in supplier.path_secret],
             "head_ok": supplier.answers_head,
+            "ack_status": supplier.ack_status,
+            "ack_body": supplier.ack_body or None,
+            "challenge": _challenge(supplier.challenge),
         }
 
     def handler(self, handler: HandlerSettings) -> dict[str, Any]:
@@ -77,6 +91,12 @@ class _Show:
             words = {"title": handler.title, "line": handler.line, "every_ms": handler.every}
             return {"notify": secrets, **words, "timeout_ms": handler.timeout, **common}
         return {"log": True, **common}
+
+
+def _challenge(challenge: Challenge | OnGet | None) -> str | None:
+    if isinstance(challenge, OnGet):
+        return f"GET: {challenge.text}"
+    return challenge and challenge.value
 
 
 def rows(value: object, name: str = "") -> Iterator[tuple[str, str]]:

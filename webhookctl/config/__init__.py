@@ -2,7 +2,7 @@
 
 from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
 from webhookctl.config.demo import demo_settings, make_demo, new_key, refuse_public, write_new
-from webhookctl.config.place_settings import ServeSettings, StoreSettings
+from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
 from webhookctl.config.reading import FILE_NAME, SYSTEM_FILE, find, load
 from webhookctl.config.secrets import SecretRef, SecretSource
 from webhookctl.config.settings import Settings
@@ -15,6 +15,7 @@ __all__ = [
     "ActionsSettings",
     "Address",
     "HandlerSettings",
+    "QuarantineSettings",
     "RetrySettings",
     "SecretRef",
     "SecretSource",

@@ -1,4 +1,4 @@
-"""Where events are kept, and where suppliers come in."""
+"""Where events are kept, where suppliers come in, and where what is not theirs is put."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -6,7 +6,16 @@ from typing import Annotated, Self
 from pydantic import PrivateAttr, StrictStr, ValidationInfo, model_validator
 
 from webhookctl.config import units
-from webhookctl.config.tables import Duration, FilePath, References, Refusals, Table, by
+from webhookctl.config.tables import (
+    Duration,
+    FilePath,
+    PositiveDuration,
+    References,
+    Refusals,
+    Table,
+    by,
+)
+from webhookctl.core.quarantine import Bounds
 from webhookctl.core.retries import SECOND
 
 
@@ -45,6 +54,8 @@ class ServeSettings(Table):
     tls_key: FilePath | None = None
     grace: Duration = 10 * SECOND
     """How long open requests and actions may take to end when the process is told to stop."""
+    poll_every: PositiveDuration | None = None
+    """How often to ask suppliers about stale orders; None: cron does it."""
     max_connections: Annotated[int, by(units.count)] = 1000
     """Of all clients together; fewer where the system allows fewer open files."""
     max_per_address: Annotated[int, by(units.count)] = 100
@@ -62,3 +73,18 @@ class ServeSettings(Table):
             if getattr(self, here) and not getattr(self, there):
                 raise Refusals((there, f"is missing: {here} is of no use without it"))
         return self
+
+
+class QuarantineSettings(Table):
+    """How much of what was rejected is kept, in case the fault was ours."""
+
+    rows: Annotated[int, by(units.count)] = 10_000
+    bytes: Annotated[int, by(units.kept_size)] = 64 * 1024**2
+    per_sender: Annotated[int, by(units.count)] | None = None
+    """Rows of one supplier from one address, which may have that share of the bytes too; else half of all."""
+    keep: PositiveDuration = 7 * 24 * 3600 * SECOND
+
+    @property
+    def bounds(self) -> Bounds:
+        """The same for the store."""
+        return Bounds(self.rows, self.bytes, self.per_sender or -(-self.rows // 2), self.keep)

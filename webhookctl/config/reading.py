@@ -127,7 +127,9 @@ def build(
     except ValidationError as error:
         faults = list(dict.fromkeys(overlay.sentences(error)))
         raise SettingsError(_listed("The demo's settings" if demo else str(where), faults)) from None
-    return Settings(None if demo else where, folder, root.store, root.serve, root.suppliers, root.actions, demo)
+    return Settings(
+        None if demo else where, folder, root.store, root.serve, root.suppliers, root.actions, demo, root.quarantine
+    )
 
 
 def _listed(where: str, faults: list[str]) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, field_validator
 
 from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, RetrySettings
-from webhookctl.config.place_settings import ServeSettings, StoreSettings
+from webhookctl.config.api_settings import ApiSettings, AuthSettings, ListSettings, ThenSettings
+from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
 from webhookctl.config.secrets import SecretRef
 from webhookctl.config.supplier_settings import SupplierSettings
 from webhookctl.config.tables import Refusals, Table
@@ -29,6 +30,7 @@ class Root(Table):
 
     store: StoreSettings
     serve: ServeSettings = ServeSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
     suppliers: dict[Annotated[str, AfterValidator(_supplier_name)], SupplierSettings] = Field(default_factory=dict)
     actions: ActionsSettings = ActionsSettings()
 
@@ -42,7 +44,12 @@ TABLES: Final[Mapping[tuple[str, ...], type[Table]]] = {
     (): Root,
     ("store",): StoreSettings,
     ("serve",): ServeSettings,
+    ("quarantine",): QuarantineSettings,
     ("suppliers", "*"): SupplierSettings,
+    ("suppliers", "*", "api"): ApiSettings,
+    ("suppliers", "*", "api", "auth"): AuthSettings,
+    ("suppliers", "*", "api", "then"): ThenSettings,
+    ("suppliers", "*", "api", "list"): ListSettings,
     ("actions",): ActionsSettings,
     ("actions", "*"): HandlerSettings,
     ("actions", "*", "retry"): RetrySettings,
@@ -70,6 +77,7 @@ class Settings:
     actions: ActionsSettings = field(default_factory=ActionsSettings)
     demo: bool = False
     """There is no settings file: this machine only."""
+    quarantine: QuarantineSettings = field(default_factory=QuarantineSettings)
 
     def read(self, references: Sequence[SecretRef], environ: Mapping[str, str]) -> list[Secret]:
         """Read secrets, in the order of `references`; raises `SettingsError`."""

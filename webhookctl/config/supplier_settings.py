@@ -1,15 +1,19 @@
 """Who sends, by a preset and what is said against it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from contextlib import suppress
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, StrictBool, StrictStr, model_validator
 
 from webhookctl import suppliers
-from webhookctl.config.tables import PositiveDuration, References, Refusals, Table, UnknownKeyError
+from webhookctl.config.api_settings import ApiSettings, laid_over
+from webhookctl.config.door_settings import CONTRADICTIONS, NOT_NEEDED, DoorSettings, Secrets, is_status_signed
+from webhookctl.config.tables import PositiveDuration, Refusals, UnknownKeyError
 from webhookctl.core.errors import SchemeError, SettingsError
 from webhookctl.core.mapping import Mapping as BodyMapping
-from webhookctl.core.orders import CodesRule, Policy
+from webhookctl.core.orders import CodesRule, ConfirmRule, Policy
+from webhookctl.core.ports.supplier import Api
 from webhookctl.core.signatures import Scheme
 
 
@@ -19,25 +23,29 @@ def _scheme_key(key: str) -> str:
     return key
 
 
-class SupplierSettings(Table):
+_OF_PRESETS: Final = frozenset({*DoorSettings.model_fields, "codes"})
+"""What a preset can say beside scheme, mapping and API: the same key in the settings takes its place."""
+
+
+class SupplierSettings(DoorSettings):
     """One supplier; every key of its preset can be overridden in the same table."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[Annotated[str, AfterValidator(_scheme_key)], Any]
 
     preset: StrictStr | None = None
-    secrets: References
+    secrets: Secrets
     """Any may match: that is how a secret is rotated."""
     allow_short: StrictBool = False
     sla: PositiveDuration | None = None
     codes: CodesRule = CodesRule.REQUIRED
-    head_ok: StrictBool = False
-    """HEAD on the hook's path is answered 200: some suppliers probe it so."""
     map: dict[str, Any] = Field(default_factory=dict)
+    api: ApiSettings | None = None
+    """Laid over the preset's; without this table nobody asks."""
     _scheme: Scheme = PrivateAttr()
+    _asked: Api | None = PrivateAttr(default=None)
     _mapping: BodyMapping = PrivateAttr()
-    _codes: CodesRule = PrivateAttr()
-    _answers_head: bool = PrivateAttr()
+    _confirm: ConfirmRule = PrivateAttr()
 
     @property
     def scheme(self) -> Scheme:
@@ -50,14 +58,30 @@ class SupplierSettings(Table):
         return self._mapping
 
     @property
-    def answers_head(self) -> bool:
-        """What was set, else what the preset says."""
-        return self._answers_head
-
-    @property
     def policy(self) -> Policy:
         """What holds for this supplier's orders."""
-        return Policy(codes=self._codes, sla_ms=self.sla)
+        return Policy(codes=self.codes, sla_ms=self.sla, confirm=self._confirm, can_ask=self._asked is not None)
+
+    @property
+    def asked(self) -> Api | None:
+        """How it is asked about orders; None where it is not."""
+        return self._asked
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_the_preset(cls, written: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+        """Lay the table over what its preset says of the door; the scheme and the mapping have rules of their own."""
+        if not isinstance(written, dict):
+            return written
+        preset: Mapping[str, Any] = {}
+        with suppress(SettingsError):  # told by `_preset`
+            preset = suppliers.preset(written["preset"]) if isinstance(written.get("preset"), str) else {}
+        below = {key: value for key, value in preset.items() if key in _OF_PRESETS}
+        if written.get("kind", preset.get("kind")) == "none":
+            below["secrets"] = NOT_NEEDED
+        if isinstance(written.get("api"), dict):
+            written = {**written, "api": laid_over(preset.get("api", {}), written["api"])}
+        return below | written
 
     @model_validator(mode="after")
     def _merge(self) -> Self:
@@ -73,11 +97,16 @@ class SupplierSettings(Table):
         except SettingsError as error:
             key, _, words = str(error).partition(" ")
             refusals.append((key, words))
+        if not refusals:
+            refusals += [
+                (key, words) for key, holds, words in CONTRADICTIONS if holds(self, self._scheme, self.secrets)
+            ]
         if refusals:
             raise Refusals(*refusals)
-        written = self.model_fields_set
-        self._codes = self.codes if "codes" in written else CodesRule(preset.get("codes", self.codes))
-        self._answers_head = self.head_ok if "head_ok" in written else bool(preset.get("head_ok", self.head_ok))
+        self._asked = self.api.api(self._mapping) if self.api else None
+        status = _merged(preset.get("map", {}), self.map).get("status")
+        unsigned = ConfirmRule.NONE if is_status_signed(self._scheme, status) else ConfirmRule.POLL
+        self._confirm = self.confirm or unsigned
         return self
 
     def _preset(self) -> Mapping[str, Any]:

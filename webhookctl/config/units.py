@@ -15,6 +15,7 @@ _UNITS: Final[Mapping[str | None, int]] = {None: 1, "B": 1, "KiB": 1024, "MiB": 
 _SMALLEST_BODY: Final = 1024
 _LARGEST_BODY: Final = 64 * 1024**2
 """Each request's body is held in memory."""
+_SMALLEST_KEPT: Final = 1024**2
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _HIGHEST_PORT: Final = 65535
 
@@ -70,8 +71,19 @@ def body_size(written: object) -> int:
     return size
 
 
+def kept_size(written: object) -> int:
+    """Read how many bytes may be kept, such as "64MiB"."""
+    match = _SIZE.fullmatch(str(written)) if isinstance(written, (int, str)) else None
+    if match is None or isinstance(written, bool):
+        raise SettingsError('must be a number of bytes, or a size in quotes such as "64MiB"')
+    size = int(match[1]) * _UNITS[match[2]]
+    if size < _SMALLEST_KEPT:
+        raise SettingsError("must be at least 1MiB: less would not hold one delivery")
+    return size
+
+
 def count(written: object) -> int:
-    """Read a number of connections."""
+    """Read a number of connections, or of rows."""
     if not isinstance(written, (int, str)) or isinstance(written, bool) or not _COUNT.fullmatch(str(written)):
         raise SettingsError("must be a whole number from 1 to 1000000")
     return int(written)

@@ -8,7 +8,8 @@ unless the order changed meanwhile, as nothing in it belongs to the attempt.
      "order": {"reference", "order_id", "status", "created_at", "fulfilled_at", "items": [{"sku", "code", "pin"}]},
      "paid": {"amount": "10.00", "currency": "EUR"}}
 
-`order`, `paid` and `reference` are null where there is none. Items have `code` and `pin` in a `deliver` only.
+`order`, `paid` and `reference` are null where there is none. Items have `code` and `pin` in a `deliver` only; where the
+code is no text, `media_type` is there too (`image/png`), and `code` is the base64 of that.
 """
 
 import json
@@ -64,11 +65,12 @@ def _order(order: Order, *, with_codes: bool) -> dict[str, Any]:
 
 
 def _with_code(item: Item) -> dict[str, str | None]:
-    return {
+    shown = {
         "sku": item.sku,
         "code": item.code.reveal() if item.code else None,
         "pin": item.pin.reveal() if item.pin else None,
     }
+    return shown | ({"media_type": item.media_type} if item.media_type else {})
 
 
 def _rfc3339(milliseconds: int) -> str:

@@ -35,6 +35,8 @@ class Item:
     sku: str | None = None
     code: Code | None = None
     pin: Code | None = None
+    media_type: str | None = None
+    """What `code` is, where it is no text: `image/png` means the base64 of an image, which is never printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,42 @@ class Event:
     supplier: str
     type: EventType
     reference: str | None
-    """The shop's own order id; None only for `balance.low`."""
+    """The shop's own order id; None for `balance.low`, and where the supplier only names its own."""
     order_id: str | None = None
     """The supplier's order id."""
     occurred_at: int | None = None
     """The supplier's own time, in milliseconds since 1970; for the story, not for decisions."""
     items: tuple[Item, ...] = ()
     via: Via = Via.WEBHOOK
+    hint: bool = False
+    """Nothing of it is sure: it only says that the supplier should be asked about the order."""
+    balance: str | None = None
+    """What is left with the supplier, in its own digits."""
+    note: str | None = None
+    """What was looked for in vain, for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """What moves no order: `dead` where it should have, `ignored` where it need not, `done` where a word is unknown."""
+
+    supplier: str
+    state: EventState
+    reason: str
+    reference: str | None = None
+    order_id: str | None = None
+    """Whom it seems to be about: for the lists, not for decisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What one of several orders in a delivery was said to be, and what came of it."""
+
+    state: EventState
+    type: str | None = None
+    reference: str | None = None
+    order_id: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +107,5 @@ class StoredEvent:
     duplicate_of: int | None = None
     event_id: bytes | None = None
     """The supplier's event id, where it stood in a header that the signature covers."""
+    orders: tuple[Spoken, ...] = ()
+    """Each order that the delivery speaks of, where there are several."""

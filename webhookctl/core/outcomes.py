@@ -31,6 +31,21 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenged:
+    """A supplier asked whether the address is ours, and was answered."""
+
+    supplier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """Deliveries were rejected and counted, but not kept: too many came at once, or the store could not take them."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TooLarge:
     """A delivery was longer than what we take: it was answered 413."""
 
@@ -131,6 +146,71 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """Asking a supplier told us something of an order that no webhook had told; it is stored as an event."""
+
+    supplier: str
+    reference: str
+    before: str
+    """The order's status when it was asked about."""
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class StillOpen:
+    """A supplier was asked about an order, and nothing follows from its answer."""
+
+    supplier: str
+    reference: str
+    note: str | None
+    """Why, where a person would wonder."""
+    fresh: bool
+    """It is another note than the last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTold:
+    """An order can't be brought to its end by asking: a person was told, just now."""
+
+    supplier: str
+    reference: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAnswered:
+    """A supplier was asked about an order, and did not answer anything that can be used."""
+
+    supplier: str
+    reference: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """There was no time to ask about an order, or no way: another run does."""
+
+    supplier: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAsked:
+    """A supplier could not be asked: it is down, refuses us, or wants to be left alone."""
+
+    supplier: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissedWebhooks:
+    """Too many of a supplier's webhooks never came: a person was told, just now."""
+
+    supplier: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hindered:
     """One of the worker's loops could not do its work; it tries again by itself."""
 
@@ -156,8 +236,19 @@ class SettingsKept:
     reason: str
 
 
-Received: TypeAlias = Stored | Duplicate | Rejected | TooLarge | NotStored
+Received: TypeAlias = Stored | Duplicate | Rejected | Challenged | TooLarge | NotStored
 """What becomes of one request."""
+Asked: TypeAlias = Found | StillOpen | PersonTold | NotAnswered | PutOff | NotAsked | MissedWebhooks
+"""What becomes of asking suppliers."""
 Outcome: TypeAlias = (
-    Received | Refused | EventApplied | ActionOutcome | Announced | Hindered | SettingsRead | SettingsKept
+    Received
+    | Unkept
+    | Refused
+    | EventApplied
+    | ActionOutcome
+    | Announced
+    | Hindered
+    | SettingsRead
+    | SettingsKept
+    | Asked
 )

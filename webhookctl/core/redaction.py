@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Collection
 from typing import Any, Final, final
 
 _BULLET: Final = "•"
@@ -26,7 +27,10 @@ _MEMBER: Final = re.compile(
     r'(?P<value>"(?:[^"\\]|\\.)*"?|[\[{][^\]}]*[\]}]?|[^\s",;&}\]]+)'
 )
 _NOTHING: Final = frozenset({"null", "true", "false"})
-_CONFIDENTIAL_HEADERS: Final = re.compile(rb"authorization|cookie|token|secret|signature|api-?key|hmac", re.IGNORECASE)
+_CONFIDENTIAL_HEADERS: Final = re.compile(
+    rb"auth|cookie|token|secret|signature|api-?key|hmac|credential|passw|session|verify|(^|-)(sig|sign|key|hash|digest)$",
+    re.IGNORECASE,
+)
 
 
 @final
@@ -124,7 +128,11 @@ def _is_confidential(name: str) -> bool:
     return _CONFIDENTIAL_NAMES.fullmatch(name.lower().replace("_", "").replace("-", "")) is not None
 
 
-def redact_header(name: bytes, value: bytes) -> str:
-    """Return the header's value fit to be shown: masked where it carries a token or signature."""
+def redact_header(name: bytes, value: bytes, confidential: Collection[bytes] = ()) -> str:
+    """Return the header's value fit to be shown: masked where it carries a token or signature.
+
+    `confidential` are names (lower case) that are known to, whatever they look like.
+    """
     text = value.decode("latin-1")
-    return mask(text) if _CONFIDENTIAL_HEADERS.search(name) else printable(text)
+    hidden = name.lower() in confidential or _CONFIDENTIAL_HEADERS.search(name)
+    return mask(text) if hidden else printable(text)

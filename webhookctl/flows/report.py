@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from webhookctl.core.events import Event, Item, StoredEvent
+from webhookctl.core.deliveries import Headers
+from webhookctl.core.events import Item, Spoken, StoredEvent
+from webhookctl.core.mapping import BodyForm, codes_in, form_of
 from webhookctl.core.mapping import Mapping as Places
-from webhookctl.core.mapping import read
 from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, Order, OrderStatus
 from webhookctl.core.ports.orders import Story
 from webhookctl.core.ports.reports import Summary
+from webhookctl.core.quarantine import Rejected
 from webhookctl.core.redaction import Code, mask, redact, redact_header
 
 Row: TypeAlias = dict[str, Any]
@@ -37,25 +39,70 @@ def event_row(event: StoredEvent) -> Row:
     }
 
 
-def event_page(event: StoredEvent, mapping: Places | None) -> Row:
-    """Say all of an event: its headers and body too, with whatever is worth money masked."""
-    headers = [[name.decode("latin-1"), redact_header(name, value)] for name, value in event.headers]
-    return event_row(event) | {"headers": headers} | _body(event, mapping)
+def _spoken_row(one: Spoken) -> Row:
+    return {
+        "reference": one.reference,
+        "order_id": one.order_id,
+        "type": one.type,
+        "state": one.state.value,
+        "reason": one.reason,
+    }
+
+
+def event_page(event: StoredEvent, mapping: Places | None, confidential: Collection[bytes] = ()) -> Row:
+    """Say all of an event: its headers and body too, with whatever is worth money masked.
+
+    `confidential` are the headers that carry this supplier's signature or token, whatever they are called.
+    """
+    orders = {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
+    return event_row(event) | orders | {"headers": _headers(event.headers, confidential)} | _body(event, mapping)
+
+
+def _headers(headers: Headers, confidential: Collection[bytes]) -> list[list[str]]:
+    return [[name.decode("latin-1"), redact_header(name, value, confidential)] for name, value in headers]
+
+
+def rejected_row(rejected: Rejected) -> Row:
+    """Say what is known of a rejection, without what was sent."""
+    return {
+        "id": rejected.id,
+        "delivery_id": rejected.delivery_id,
+        "received_at": _iso(rejected.received_at),
+        "supplier": rejected.supplier,
+        "sender": rejected.sender or None,
+        "reason": rejected.reason.value,
+        "detail": rejected.detail,
+        "bytes": rejected.size,
+    }
+
+
+def rejected_page(rejected: Rejected, mapping: Places | None, confidential: Collection[bytes] = ()) -> Row:
+    """Say all of a rejection, masked as an event is; nothing in it is proven."""
+    delivery = rejected.delivery
+    if delivery is None:
+        return rejected_row(rejected) | {"unreadable": rejected.unreadable}
+    as_event = StoredEvent(0, delivery.supplier, 0, delivery.via, "", "", delivery.headers, delivery.body)
+    in_path = None if rejected.presented is None else mask(rejected.presented.decode("latin-1"))
+    sent = {"secret_in_path": in_path, "headers": _headers(delivery.headers, confidential)}
+    return rejected_row(rejected) | sent | _body(as_event, mapping)
 
 
 def _body(event: StoredEvent, mapping: Places | None) -> Row:
     size = {"body_bytes": len(event.body), "body_sha256": hashlib.sha256(event.body).hexdigest()}
-    try:
-        value = json.loads(event.body)
-    except (ValueError, RecursionError):
+    value = _value(event, mapping)
+    if value is None:
         return size | {"body": None}
-    said = read(event, mapping) if mapping else None
-    codes = {code.reveal() for item in said.items for code in _codes(item)} if isinstance(said, Event) else set()
+    codes = codes_in(event, mapping) if mapping else set()
     return size | {"body": _mask_known(redact(value), codes)}
 
 
-def _codes(item: Item) -> list[Code]:
-    return [code for code in (item.code, item.pin) if code]
+def _value(event: StoredEvent, mapping: Places | None) -> Any:  # noqa: ANN401 - any JSON value
+    if mapping is not None and mapping.body is BodyForm.FORM:
+        return form_of(event.body)
+    try:
+        return json.loads(event.body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _mask_known(value: Any, codes: Collection[str]) -> Any:  # noqa: ANN401 - any JSON value
@@ -89,7 +136,8 @@ def order_row(order: Order) -> Row:
 
 def item_row(item: Item, *, reveal: bool = False) -> Row:
     """Say what an item is, its code and PIN masked unless `reveal`."""
-    return {"sku": item.sku, "code": _code(item.code, reveal=reveal), "pin": _code(item.pin, reveal=reveal)}
+    row = {"sku": item.sku, "code": _code(item.code, reveal=reveal), "pin": _code(item.pin, reveal=reveal)}
+    return row | ({"media_type": item.media_type} if item.media_type else {})
 
 
 def _code(code: Code | None, *, reveal: bool) -> str | None:
@@ -154,7 +202,8 @@ def chronicle(page: Row) -> list[tuple[str, str]]:
 def _event_line(event: Row) -> str:
     note = f" as a duplicate of event {event['duplicate_of']}" if event["duplicate_of"] else ""
     reason = f" ({event['reason']})" if event["reason"] else ""
-    return f"{event['type']} received by {event['via']}, event {event['id']}{note}: {event['state']}{reason}"
+    said = event["type"] or "an event"
+    return f"{said} received by {event['via']}, event {event['id']}{note}: {event['state']}{reason}"
 
 
 def _action_line(action: Row) -> str:

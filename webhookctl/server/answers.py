@@ -16,9 +16,10 @@ class Answer:
     """The connection with it."""
 
 
-def _answer(status: int, text: bytes, *headers: tuple[bytes, bytes]) -> Answer:
-    fixed = [(b"content-type", b"text/plain")] if text else []
-    every = [*fixed, (b"content-length", str(len(text)).encode()), *headers]
+def _answer(status: int, text: bytes, *headers: tuple[bytes, bytes], content_type: bytes = b"text/plain") -> Answer:
+    fixed = [(b"content-type", content_type)] if text else []
+    length = [] if status == _NO_CONTENT else [(b"content-length", str(len(text)).encode())]
+    every = [*fixed, *length, *headers]
     return Answer(
         status,
         {"type": "http.response.start", "status": status, "headers": every},
@@ -28,6 +29,18 @@ def _answer(status: int, text: bytes, *headers: tuple[bytes, bytes]) -> Answer:
     )
 
 
+def acknowledging(status: int = 200, text: str = "", content_type: str = "text/plain") -> Answer:
+    """Make the answer by which a supplier knows that its delivery was kept."""
+    return _answer(status, text.encode(), content_type=content_type.encode())
+
+
+def repeating(text: str) -> Answer:
+    """Make the answer to a supplier that asks by GET whether the address is ours."""
+    return _answer(200, text.encode(), (b"x-content-type-options", b"nosniff"), _CLOSE)
+
+
+_NO_CONTENT: Final = 204
+"""HTTP allows no length with it."""
 # Whoever guesses at signatures learns nothing: one body for all causes. Where a body may still be on its way, the
 # connection ends: reading on is what a flood wants.
 _CLOSE: Final = (b"connection", b"close")

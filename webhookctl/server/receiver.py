@@ -2,20 +2,27 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from uuid_utils import uuid7
 
+from webhookctl.core.addresses import Network
+from webhookctl.core.admission import admit
+from webhookctl.core.challenges import Challenge
+from webhookctl.core.challenges import reply as reply_to
 from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.errors import SettingsError, SignatureError, StoreFullError, told
-from webhookctl.core.outcomes import Duplicate, NotStored, Received, Rejected, Stored, TooLarge
-from webhookctl.core.signatures import Key, Scheme, verify
+from webhookctl.core.outcomes import Challenged, Duplicate, NotStored, Received, Rejected, Stored, TooLarge
+from webhookctl.core.quarantine import Rejection
+from webhookctl.core.signatures import Key, Scheme, Secret
 from webhookctl.server import answers
 from webhookctl.server.answers import Answer
+from webhookctl.server.limits import LOOPBACK
 from webhookctl.server.patience import Patience
+from webhookctl.server.senders import sender_of
 
 Message: TypeAlias = Any
 """An ASGI scope or message: a mapping whose keys depend on its type. uvicorn's own types are private."""
@@ -45,12 +52,27 @@ class SupplierDoor:
     """The public URL as the supplier knows it, where the scheme signs that."""
     head_ok: bool = False
     """HEAD is answered 200: some suppliers probe before they send."""
+    allowed: tuple[Network, ...] = ()
+    """Where it may send from; empty: from anywhere."""
+    path_secrets: tuple[Secret, ...] = ()
+    """One of these must stand in the path, behind the name; empty: nothing does."""
+    stored: Answer = answers.STORED
+    """What it hears when its delivery is durable."""
+    on_get: Answer | None = None
+    """What GET is answered: some suppliers ask so whether the address is ours. None: that it is not allowed."""
+    challenge: Challenge | None = None
+    """How it asks that within a signed delivery."""
+
+    def presented(self, path: bytes) -> bytes | None:
+        """Return what stands in the path where the secret belongs; None where none does."""
+        return path[len(_path(self.name)) + 1 :] if self.path_secrets else None
 
 
 class Receiver:
     """The ASGI application. What `submit` returns is done when the delivery is durable; `now` gives milliseconds.
 
-    While `is_full` says so, nothing is submitted: a disk that is full to the brim would be worse.
+    While `is_full` says so, nothing is submitted: a disk that is full to the brim would be worse. What is not proven
+    goes to `quarantine`; `trusted` are the proxies whose word we take for where a request came from.
     """
 
     def __init__(  # noqa: PLR0913 - what a receiver needs of the world
@@ -63,6 +85,8 @@ class Receiver:
         max_body: int = MAX_BODY,
         commit_timeout: float = COMMIT_TIMEOUT_S,
         is_full: Callable[[], bool] = lambda: False,
+        trusted: Sequence[Network] = LOOPBACK,
+        quarantine: Callable[[Rejection], None] = lambda _: None,
     ) -> None:
         self.open_doors(suppliers)
         self._submit = submit
@@ -71,6 +95,8 @@ class Receiver:
         self._max_body = max_body
         self._patience = Patience(commit_timeout)
         self._is_full = is_full
+        self._trusted = trusted
+        self._quarantine = quarantine
 
     def open_doors(self, suppliers: Mapping[str, SupplierDoor]) -> None:
         """Receive for `suppliers` from now on; a request whose door was found goes through that one."""
@@ -91,16 +117,16 @@ class Receiver:
 
         The future may be cancelled: the answer is then that we are stopping.
         """
-        found = self._entered(scope, len(body))
-        if isinstance(found, Answer):
-            return found
+        door = self._entered(scope, len(body))
+        if isinstance(door, Answer):
+            return door
         try:
-            return self._submitted(found, scope, body, reply)
+            delivery = Delivery(door.name, body, tuple(scope["headers"]), self._now(), uuid7().bytes, url=door.url)
+            return self._submitted(door, scope, delivery, reply)
         except SignatureError as error:
-            self._record(Rejected(found.name, error.reason, str(error)))
-            return answers.REJECTED
+            return self._rejected(door, scope, delivery, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the supplier must try again and the server go on
-            return self._unstored(found.name, error)
+            return self._unstored(door.name, error)
 
     async def _answered(self, scope: Message, receive: Receive) -> Answer | None:
         """Return the answer, or None where the client is gone: what did not come whole was not received."""
@@ -121,12 +147,11 @@ class Receiver:
 
     def _entered(self, scope: Message, size: int) -> SupplierDoor | Answer:
         """Return the door that a request goes through, or the answer whatever its body, of which `size` bytes came."""
-        door = self._doors.get(scope["raw_path"])
+        door = self._doors.get(scope["raw_path"]) or self._behind_a_secret(scope["raw_path"])
         if door is None:
             return answers.NOT_FOUND
-        method = scope["method"]
-        if method != "POST":
-            return answers.PROBED if door.head_ok and method == "HEAD" else answers.NOT_ALLOWED
+        if scope["method"] != "POST":
+            return _probed(door, scope["method"])
         for name, value in scope["headers"]:
             if name == b"content-length":
                 size = max(size, int(value))
@@ -137,31 +162,60 @@ class Receiver:
             return answers.TOO_LARGE
         return door
 
-    def _submitted(self, door: SupplierDoor, scope: Message, body: bytes, reply: Reply) -> Storing:
+    def _behind_a_secret(self, path: bytes) -> SupplierDoor | None:
+        """Return the door of a supplier whose path goes on; whether rightly, is judged with the delivery."""
+        door = self._doors.get(path.rpartition(b"/")[0])
+        return door if door and door.path_secrets else None
+
+    def _submitted(self, door: SupplierDoor, scope: Message, delivery: Delivery, reply: Reply) -> Answer | Storing:
         """Prove the delivery and have it stored; raises `SignatureError`."""
-        now = self._now()
-        delivery = Delivery(door.name, body, tuple(scope["headers"]), now, uuid7().bytes, url=door.url)
-        verified = verify(delivery, door.scheme, door.keys, now=now)
+        sender = sender_of(scope, self._trusted) if door.allowed else ""
+        presented = door.presented(scope["raw_path"])
+        verified = admit(delivery, door, sender=sender, presented=presented, now=delivery.received_at)
+        if door.challenge and (answer := self._challenged(door, door.challenge, verified)):
+            return answer
         if self._is_full():
             raise StoreFullError(_DISK_IS_FULL)
         storing = self._submit(verified)
         self._patience.watch(storing)
-        storing.add_done_callback(partial(self._stored, door.name, reply))
+        storing.add_done_callback(partial(self._stored, door, reply))
         return storing
 
-    def _stored(self, supplier: str, reply: Reply, storing: Storing) -> None:
+    def _challenged(self, door: SupplierDoor, challenge: Challenge, verified: Verified) -> Answer | None:
+        """Answer a delivery that only asks whether the address is ours, with the key that it was proven with."""
+        key = next((key for key in door.keys if key.reference == verified.matched), None)
+        said = reply_to(challenge, verified.delivery.body, key) if key else None
+        if said is None:
+            return None
+        self._record(Challenged(door.name))
+        return answers.acknowledging(200, said.body.decode(), said.content_type)
+
+    def _rejected(self, door: SupplierDoor, scope: Message, delivery: Delivery, error: SignatureError) -> Answer:
+        self._record(Rejected(door.name, error.reason, str(error)))
+        sender, presented = sender_of(scope, self._trusted), door.presented(scope["raw_path"])
+        self._quarantine(Rejection(delivery, sender, error.reason, str(error), presented))
+        return answers.REJECTED
+
+    def _stored(self, door: SupplierDoor, reply: Reply, storing: Storing) -> None:
         if storing.cancelled():
             reply(answers.STOPPING)
         elif error := storing.exception():
-            reply(self._unstored(supplier, error))
+            reply(self._unstored(door.name, error))
         else:
             self._record(storing.result())
-            reply(answers.STORED)
+            reply(door.stored)
 
     def _unstored(self, supplier: str, error: BaseException) -> Answer:
         late = f"the store did not commit within {self._patience.seconds:g} s"
         self._record(NotStored(supplier, late if isinstance(error, TimeoutError) else told(error)))
         return answers.UNAVAILABLE
+
+
+def _probed(door: SupplierDoor, method: str) -> Answer:
+    """Return the answer to anything but POST."""
+    if method == "HEAD" and door.head_ok:
+        return answers.PROBED
+    return door.on_get if method == "GET" and door.on_get else answers.NOT_ALLOWED
 
 
 def _settle(future: "asyncio.Future[Answer]", answer: Answer) -> None:

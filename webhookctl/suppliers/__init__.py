@@ -1,36 +1,56 @@
 """Who sends: a TOML file per supplier or scheme, shipped with the program."""
 
 import tomllib
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.signatures import Scheme
+from webhookctl.suppliers import schema
 
 _ENDING: Final = ".toml"
 
 
+@cache
+def _known() -> tuple[str, ...]:
+    files = resources.files(__name__).iterdir()
+    return tuple(sorted(file.name.removesuffix(_ENDING) for file in files if file.name.endswith(_ENDING)))
+
+
 def names() -> list[str]:
     """Return the names of the presets, sorted."""
-    files = resources.files(__name__).iterdir()
-    return sorted(file.name.removesuffix(_ENDING) for file in files if file.name.endswith(_ENDING))
+    return list(_known())
 
 
 def preset(name: str) -> dict[str, Any]:
-    """Return the preset as it stands in its file: a copy of the caller's own.
+    """Return the preset with all that it takes from others: a copy of the caller's own.
 
     Raises `SettingsError` with the nearest name for an unknown one.
     """
-    # Only a name of the list becomes a path: what the settings say never does.
-    known = names()
-    if name not in known:
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        raise SettingsError(f"There is no preset {name!r}: {hint}")
-    return tomllib.loads((resources.files(__name__) / f"{name}{_ENDING}").read_text("utf-8"))
+    return deepcopy(_whole(name))
 
 
 def scheme_of(name: str) -> dict[str, Any]:
     """Return the part of a preset that `Scheme.parse` reads; raises `SettingsError` as `preset` does."""
     return {key: value for key, value in preset(name).items() if key in Scheme.KEYS}
+
+
+@cache
+def _whole(name: str) -> dict[str, Any]:
+    return schema.complete(name, _read(name), _read)
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    # Only a name of the list becomes a path: what the settings say never does.
+    if name not in _known():
+        near = get_close_matches(name, _known(), 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_known())}"
+        raise SettingsError(f"There is no preset {name!r}: {hint}")
+    try:
+        return tomllib.loads((resources.files(__name__) / f"{name}{_ENDING}").read_text("utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"The preset {name}.toml is not TOML: {error}.") from None

@@ -87,6 +87,12 @@ def mapping(settings: "Settings", supplier: str) -> "Places | None":
     return known.mapping if known else None
 
 
+def confidential_headers(settings: "Settings", supplier: str) -> frozenset[bytes]:
+    """Return the headers (lower case) in which this supplier sends its signature or token."""
+    known = settings.suppliers.get(supplier)
+    return frozenset(name.key for name in known.scheme.signature_header) if known else frozenset()
+
+
 def handled_kinds(settings: "Settings") -> frozenset[ActionKind]:
     """Return the kinds of action that somebody carries out."""
     return frozenset(settings.actions.by_kind())

@@ -14,6 +14,8 @@ from webhookctl.adapters.action_log import LogAction
 from webhookctl.adapters.action_notify import Channel, NotifyAction
 from webhookctl.adapters.outbound import Outbound
 from webhookctl.config import HandlerSettings, Settings
+from webhookctl.config.door_settings import OnGet, path_secret
+from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError, told
 from webhookctl.core.notices import Wording
 from webhookctl.core.orders import Action, ActionKind
@@ -22,6 +24,7 @@ from webhookctl.core.ports.handler import Handler
 from webhookctl.core.signatures import Scheme
 from webhookctl.fanout import wait_any
 from webhookctl.flows.apply import Supplier
+from webhookctl.server import answers
 from webhookctl.server.receiver import SupplierDoor
 from webhookctl.wiring import now_ms
 
@@ -45,7 +48,7 @@ class InForce:
     @classmethod
     def of(cls, settings: Settings, outbound: Outbound, *, receives: bool, works: bool) -> "InForce":
         """Read the secrets; raises `SettingsError` where one of them can't be used."""
-        doors = {name: _door(settings, name) for name in settings.suppliers} if receives else {}
+        doors = {name: door(settings, name) for name in settings.suppliers} if receives else {}
         handlers = _handlers(settings, outbound) if works else {}
         return cls(settings, doors, handlers)
 
@@ -128,8 +131,11 @@ def _changes(before: InForce, now: InForce) -> Iterator[str]:
     both = before.settings, now.settings
     for name in sorted({*both[0].suppliers, *both[1].suppliers}):
         yield from _change(f"suppliers.{name}", both[0].suppliers.get(name), both[1].suppliers.get(name))
-        if name in before.doors and name in now.doors and before.doors[name].keys != now.doors[name].keys:
-            yield f"suppliers.{name}.secrets"
+        if name in before.doors and name in now.doors:
+            was, is_now = before.doors[name], now.doors[name]
+            if was.keys != is_now.keys or was.path_secrets != is_now.path_secrets:
+                yield f"suppliers.{name}.secrets"
+    yield from _change("quarantine", both[0].quarantine, both[1].quarantine)
     for kind in ActionKind:
         here = both[0].actions.by_kind().get(kind), both[1].actions.by_kind().get(kind)
         yield from _change(f"actions.{kind}", *here)
@@ -154,14 +160,27 @@ def _for_the_next_start(started_with: Settings, now: Settings) -> Iterator[str]:
                 yield f"{table}.{key}"
 
 
-def _door(settings: Settings, name: str) -> SupplierDoor:
+def door(settings: Settings, name: str) -> SupplierDoor:
+    """Make ready how a supplier comes in; raises `SettingsError` where one of its secrets can't be used."""
     supplier = settings.suppliers[name]
     secrets = settings.read(supplier.secrets, os.environ)
+    in_path = settings.read(supplier.path_secret, os.environ)
     try:
-        keys = supplier.scheme.keys(secrets, allow_short=supplier.allow_short)
+        keys = supplier.scheme.keys(secrets, allow_short=supplier.allow_short) if secrets else ()
+        path_secrets = tuple(path_secret(secret, allow_short=supplier.allow_short) for secret in in_path)
     except SettingsError as error:
         raise SettingsError(f"suppliers.{name}: {error}") from None
-    return SupplierDoor(name, supplier.scheme, keys, head_ok=supplier.answers_head)
+    return SupplierDoor(
+        name,
+        supplier.scheme,
+        keys,
+        head_ok=supplier.answers_head,
+        allowed=supplier.allow_ips,
+        path_secrets=path_secrets,
+        stored=answers.acknowledging(supplier.ack_status, supplier.ack_body, supplier.ack_type),
+        on_get=answers.repeating(supplier.challenge.text) if isinstance(supplier.challenge, OnGet) else None,
+        challenge=supplier.challenge if isinstance(supplier.challenge, Challenge) else None,
+    )
 
 
 def _handlers(settings: Settings, outbound: Outbound) -> dict[ActionKind, Handler]:

@@ -22,6 +22,7 @@ from webhookctl.core.errors import StoreBrokenError
 from webhookctl.core.orders import ActionKind
 from webhookctl.core.outcomes import Outcome, Stored
 from webhookctl.core.ports.handler import Handler
+from webhookctl.core.quarantine import Bounds
 from webhookctl.flows.act import Act
 from webhookctl.flows.apply import Apply
 from webhookctl.flows.receive import Receive
@@ -31,6 +32,7 @@ from webhookctl.server.limits import Limits
 from webhookctl.server.receiver import Receiver
 from webhookctl.wiring import handled_kinds, now_ms, steady_clock, store
 from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
+from webhookctl.wiring.quarantining import Quarantining
 from webhookctl.worker import Line, Worker
 
 _AT_ONCE: Final = (16, 16, notify.AT_ONCE)
@@ -112,18 +114,23 @@ def greeting(settings: Settings, url: str, program: str) -> list[str]:
 async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _Entrance, *, worker: bool) -> str:
     settings, tally = machine.in_force.settings, machine.tally
     batcher = Batcher(machine.receive.accept, on_broken=lambda _: machine.until.set())
+    is_full = FreeSpace(settings.store.path.parent).is_low
+    quarantining = machine.quarantining(is_full)
     receiver = Receiver(
         machine.in_force.doors,
         batcher.submit,
         now_ms,
         record=tally.record,
         max_body=settings.serve.max_body,
-        is_full=FreeSpace(settings.store.path.parent).is_low,
+        is_full=is_full,
+        trusted=settings.serve.trusted_proxies,
+        quarantine=quarantining.put,
     )
     machine.receiver = receiver
     grace_s = settings.serve.grace / 1000
     async with _running(machine, again):
         working = asyncio.create_task(machine.worker(grace_s).run(machine.until)) if worker else None
+        keeping = asyncio.create_task(quarantining.run(machine.until))
         await run.serve(
             receiver,
             sock=entrance.sock,
@@ -135,9 +142,11 @@ async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _
             record=tally.record,
         )
         await batcher.close()
+        await keeping
+        await quarantining.finish()
         if working:
             await working
-    if broken := batcher.broken or machine.broken:
+    if broken := batcher.broken or machine.broken or quarantining.broken:
         raise broken
     machine.look_after()
     return tally.last_words()
@@ -186,6 +195,12 @@ class _Machine:
         if self.receiver:
             # Last of all: what comes in by a new door finds everything behind it new.
             self.receiver.open_doors(found.doors)
+
+    def quarantining(self, is_full: Callable[[], bool]) -> Quarantining:
+        def bounds() -> Bounds:
+            return self.in_force.settings.quarantine.bounds
+
+        return Quarantining(self._opened.quarantine, bounds, self.tally.record, is_full)
 
     def worker(self, grace_s: float) -> Worker:
         return Worker(

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from webhookctl.adapters.store_sqlite.alarms import SqliteAlarms
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
+from webhookctl.adapters.store_sqlite.leases import SqliteLeases
 from webhookctl.adapters.store_sqlite.orders import SqliteOrders
 from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
 from webhookctl.adapters.store_sqlite.place import prepare
@@ -25,8 +27,10 @@ class SqliteStore:
     orders: SqliteOrders
     outbox: SqliteOutbox
     quarantine: SqliteQuarantine
+    alarms: SqliteAlarms
     reports: SqliteReports
     upkeep: SqliteUpkeep
+    leases: SqliteLeases
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -56,8 +60,10 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         orders=SqliteOrders(connection, cipher),
         outbox=SqliteOutbox(connection),
         quarantine=SqliteQuarantine(connection, cipher),
+        alarms=SqliteAlarms(connection),
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection),
+        leases=SqliteLeases(connection),
         notices=notices,
         connection=connection,
     )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils
 
-from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, NewAction, Restraint
+from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, NewAction, Restraint, how_far
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,29 +21,51 @@ _ADD: Final = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (subject, supplier, kind, cause, generation) DO NOTHING"""
 _IS_ONE_YOUNGER: Final = """
-    SELECT 1 FROM actions INDEXED BY actions_by_kind
-    WHERE kind = ? AND created_at > ? AND supplier = ? AND subject = ? LIMIT 1"""
+    SELECT 1 FROM actions INDEXED BY sqlite_autoindex_actions_2
+    WHERE subject = ? AND supplier = ? AND kind = ? AND cause >= ? AND cause < ? AND created_at > ? LIMIT 1"""
+_HOW_FAR: Final = """
+    SELECT state, coalesce(finished_at, started_at, created_at) FROM actions INDEXED BY sqlite_autoindex_actions_2
+    WHERE subject = ? AND supplier = ? AND kind = ? ORDER BY cause, generation DESC LIMIT 1"""
 _RESTRAIN: Final = """
     UPDATE actions SET state = :state, detail = :detail, next_at = NULL, finished_at = :finished_at
     WHERE subject = :subject AND supplier = :supplier AND kind = :kind AND state IN ('waiting', 'held', 'dead')"""
-# A cancellation stays one, whatever restrains the action afterwards.
-_RESTRAIN_RUNNING: Final = """
+# A cancellation stays one, whatever restrains the action afterwards. Of one that is ambiguous it is remembered, too:
+# a person who has it tried again may not know what came since.
+_RESTRAIN_LATER: Final = """
     UPDATE actions SET restrained = :state, restrained_detail = :detail
-    WHERE subject = :subject AND supplier = :supplier AND kind = :kind AND state = 'running'
+    WHERE subject = :subject AND supplier = :supplier AND kind = :kind AND state IN ('running', 'ambiguous')
         AND restrained IS NOT 'cancelled'"""
+_LET_GO: Final = """
+    UPDATE actions SET state = 'waiting', detail = '', next_at = ?, forgiven = attempts, tried_since = NULL
+    WHERE subject = ? AND supplier = ? AND kind = ? AND state = 'held'"""
+_LET_GO_LATER: Final = """
+    UPDATE actions SET restrained = NULL, restrained_detail = NULL
+    WHERE subject = ? AND supplier = ? AND kind = ? AND state IN ('running', 'ambiguous') AND restrained = 'held'"""
 _RECORD: Final = "INSERT OR REPLACE INTO attempts (action_id, number, ended_at, state, detail) VALUES (?, ?, ?, ?, ?)"
 
 
-def add(raw: "sqlite3.Connection", action: NewAction, *, now: int) -> None:
-    """Add `action` unless it exists, or one of its subject and kind is younger than its cooldown."""
-    if action.cooldown_ms:
-        young = (action.kind, now - action.cooldown_ms, action.supplier, action.subject)
-        if raw.execute(_IS_ONE_YOUNGER, young).fetchone():
-            return
+def add(raw: "sqlite3.Connection", action: NewAction, *, now: int) -> bool:
+    """Add `action` unless it exists, or one of its subject, kind and cause is younger than its cooldown; says whether it was added."""
+    if action.cooldown_ms and _is_one_younger(raw, action, now):
+        return False
+    detail = action.detail if action.about is None else f"{action.detail} {_how_far(raw, action, action.about)}".strip()
     next_at = now if action.state is ActionState.WAITING else None
     finished_at = now if action.state in FINISHED else None
-    row = (action.supplier, action.subject, action.kind, action.cause, action.state, action.detail)
-    raw.execute(_ADD, (str(uuid_utils.uuid7()), *row, now, next_at, finished_at))
+    row = (action.supplier, action.subject, action.kind, action.cause, action.state, detail)
+    added = raw.execute(_ADD, (str(uuid_utils.uuid7()), *row, now, next_at, finished_at))
+    return bool(added.rowcount)
+
+
+def _is_one_younger(raw: "sqlite3.Connection", action: NewAction, now: int) -> bool:
+    word = action.cause.partition(":")[0]
+    of = (action.subject, action.supplier, action.kind)
+    # Every cause that begins with the word and a colon lies before the word and a semicolon.
+    return raw.execute(_IS_ONE_YOUNGER, (*of, f"{word}:", f"{word};", now - action.cooldown_ms)).fetchone() is not None
+
+
+def _how_far(raw: "sqlite3.Connection", action: NewAction, kind: ActionKind) -> str:
+    row = raw.execute(_HOW_FAR, (action.subject, action.supplier, kind)).fetchone()
+    return how_far(kind, *((ActionState(row[0]), row[1]) if row else (None, None)))
 
 
 def restrain(raw: "sqlite3.Connection", order: tuple[str, str], restraint: Restraint, *, now: int) -> None:
@@ -57,7 +79,14 @@ def restrain(raw: "sqlite3.Connection", order: tuple[str, str], restraint: Restr
         "finished_at": now if restraint.state in FINISHED else None,
     }
     raw.execute(_RESTRAIN, names)
-    raw.execute(_RESTRAIN_RUNNING, names)
+    raw.execute(_RESTRAIN_LATER, names)
+
+
+def let_go(raw: "sqlite3.Connection", order: tuple[str, str], kind: ActionKind, *, now: int) -> None:
+    """Make what is held of an order's actions of one kind due now; what runs is not held afterwards."""
+    of = (order[1], order[0], kind)
+    raw.execute(_LET_GO, (now, *of))
+    raw.execute(_LET_GO_LATER, of)
 
 
 def alert(raw: "sqlite3.Connection", action: Action, cause: str, detail: str, *, now: int) -> None:

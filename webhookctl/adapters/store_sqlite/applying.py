@@ -4,11 +4,11 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from webhookctl.adapters.store_sqlite.action_rows import add, restrain
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
-from webhookctl.adapters.store_sqlite.order_rows import save
+from webhookctl.adapters.store_sqlite.endings import late_after
+from webhookctl.adapters.store_sqlite.moves import write_move
 from webhookctl.core.errors import SealedError
-from webhookctl.core.events import EventState
+from webhookctl.core.events import Event, EventState
 from webhookctl.core.orders import Move
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.events import Application, Applied
@@ -28,6 +28,10 @@ _FINISH: Final = """
     UPDATE events SET state = ?, error = ?, duplicate_of = ?, type = ?, reference = ?, order_id = ?, occurred_at = ?,
         claim = NULL, claimed_until = NULL
     WHERE id = ?"""
+_FORGET_ORDERS: Final = "DELETE FROM event_orders WHERE event_id = ?"
+_ADD_ORDER: Final = """
+    INSERT INTO event_orders (event_id, position, supplier, state, type, reference, order_id, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _NOTE: Final = "UPDATE events SET error = ? WHERE id = ?"
 
 
@@ -69,9 +73,22 @@ class Applying:
             self._finish(application, EventState.DUPLICATE, first)
             return Applied.DUPLICATE
         for move in application.moves:
-            self._move(application, move)
+            if not write_move(self.raw, self.cipher, move, _order_of(application, move), now=self.now):
+                raise _StaleError
+        if (earlier := self._earlier(application)) is not None:
+            self._finish(application, EventState.DUPLICATE, earlier)
+            return Applied.DUPLICATE
         self._finish(application, application.state, None)
+        self._name_orders(application, held[0])
         return Applied.DONE
+
+    def _earlier(self, application: Application) -> int | None:
+        """Return the event by which asking had learned all that this webhook says, and count that it came late."""
+        moves_nothing = not any(move.order or move.actions or move.restraints for move in application.moves)
+        if not isinstance(application.event, Event) or application.state is not EventState.DONE:
+            return None
+        late = late_after(self.raw, application.event, application.id)
+        return late if moves_nothing else None
 
     def _first_of_key(self, application: Application, supplier: str) -> int:
         """Return the event that had this key first: this one, if no other had."""
@@ -82,20 +99,21 @@ class Applying:
         (first,) = self.raw.execute(_SEEN, (supplier, key)).fetchone()
         return int(first)
 
-    def _move(self, application: Application, move: Move) -> None:
-        if move.order is not None and not save(self.raw, self.cipher, move.order):
-            raise _StaleError
-        key = _order_of(application, move)
-        if key is not None:
-            for restraint in move.restraints:
-                restrain(self.raw, key, restraint, now=self.now)
-        for action in move.actions:
-            add(self.raw, action, now=self.now)
-
     def _finish(self, application: Application, state: EventState, duplicate_of: int | None) -> None:
         event = application.event
-        said = (event.type, event.reference, event.order_id, event.occurred_at) if event else (None,) * 4
+        names = (event.reference, event.order_id) if event else (None, None)
+        type_, occurred_at = (event.type, event.occurred_at) if isinstance(event, Event) else (None, None)
+        said = (type_, *names, occurred_at)
         self.raw.execute(_FINISH, (state, application.reason, duplicate_of, *said, application.id))
+
+    def _name_orders(self, application: Application, supplier: str) -> None:
+        """Write down which orders the event spoke of, where there are several; what an earlier try wrote is gone."""
+        self.raw.execute(_FORGET_ORDERS, (application.id,))
+        rows = [
+            (application.id, position, supplier, one.state, one.type, one.reference, one.order_id, one.reason)
+            for position, one in enumerate(application.orders)
+        ]
+        self.raw.executemany(_ADD_ORDER, rows)
 
 
 def _order_of(application: Application, move: Move) -> tuple[str, str] | None:

@@ -5,12 +5,17 @@ from uuid import UUID
 
 from webhookctl.adapters.store_sqlite.sealing import Opened
 from webhookctl.core.deliveries import Via
-from webhookctl.core.events import EventState, StoredEvent
+from webhookctl.core.events import EventState, Spoken, StoredEvent
 
 COLUMNS: Final = (
     "id, supplier, received_at, via, delivery_id, matched, state, type, reference, order_id, occurred_at, attempts, "
     "error, duplicate_of"
 )
+
+
+def spoken(row: Any) -> Spoken:  # noqa: ANN401 - a row of state, type, reference, order_id, reason
+    """Make one of an event's orders of its row."""
+    return Spoken(EventState(row[0]), *row[1:])
 
 
 def stored_event(row: Any, opened: Opened) -> StoredEvent:  # noqa: ANN401 - a row that begins with `COLUMNS`

@@ -3,12 +3,12 @@
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from webhookctl.adapters.store_sqlite.applying import Applying
 from webhookctl.adapters.store_sqlite.connection import Connection
-from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, stored_event
+from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, spoken, stored_event
 from webhookctl.adapters.store_sqlite.listing import Listing
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened, open_delivery
 from webhookctl.core.errors import SealedError, UsageError
@@ -61,6 +61,14 @@ _BY_DELIVERY: Final = f"""
     UNION ALL
     SELECT {COLUMNS}, sealed FROM events INDEXED BY events_queue
     WHERE state = 'queued' AND delivery_id BETWEEN ?1 AND ?2 LIMIT 2"""  # noqa: S608 - our own words
+_SPOKEN: Final = (
+    "SELECT state, type, reference, order_id, reason FROM event_orders WHERE event_id = ? ORDER BY position"
+)
+_AMONG_SEVERAL: Final = f"""
+    SELECT {COLUMNS} FROM events WHERE id IN (SELECT event_id FROM event_orders WHERE {{}}) AND state <> 'queued'
+        AND supplier = coalesce(?, supplier) AND state = coalesce(?, state)
+        AND received_at BETWEEN coalesce(?, received_at) AND coalesce(? - 1, received_at)
+    ORDER BY received_at DESC, id DESC LIMIT ?"""  # noqa: S608 - our own words
 _ROW_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 """A delivery id begins with a 0 until the year 2527."""
 _DELIVERY_ID: Final = re.compile(r"[0-9a-f]{8,32}", re.ASCII)
@@ -105,6 +113,8 @@ class SqliteEvents:
             for listing in _listings(query):
                 statement = listing.select(filters, since=query.since, until=query.until, limit=query.limit)
                 rows += raw.execute(*statement)
+            if query.reference is not None or query.order_id is not None:
+                rows += raw.execute(*_among_several(query))
         newest_first = sorted((stored_event(row, NOTHING_OPENED) for row in rows), key=_age, reverse=True)
         return newest_first[: query.limit]
 
@@ -117,7 +127,10 @@ class SqliteEvents:
             return None
         if len(rows) > 1:
             raise UsageError(f"More than one event's id begins with {event_id}: give more of it.")
-        return stored_event(rows[0], self._opened(rows[0])) if rows else None
+        if not rows:
+            return None
+        orders = tuple(map(spoken, self._rows(_SPOKEN, _row_number(rows[0]))))
+        return replace(stored_event(rows[0], self._opened(rows[0])), orders=orders)
 
     def _rows(self, statement: str, *values: int | bytes) -> list[Any]:
         with self.connection.reading() as raw:
@@ -137,6 +150,14 @@ def _listings(query: EventQuery) -> list[Listing]:
     asks_what_was_said = any(getattr(query, name) is not None for name in _SAID)
     queued = [_QUEUED] if query.state in {None, EventState.QUEUED} and not asks_what_was_said else []
     return queued if query.state is EventState.QUEUED else [*queued, _HANDLED]
+
+
+def _among_several(query: EventQuery) -> tuple[str, list[object]]:
+    """Return the statement for events that speak of the order among others, and its values."""
+    asked = {"type": query.type, "reference": query.reference, "order_id": query.order_id}
+    chosen = {column: value for column, value in asked.items() if value is not None}
+    statement = _AMONG_SEVERAL.format(" AND ".join(f"{column} = ?" for column in chosen))
+    return statement, [*chosen.values(), query.supplier, query.state, query.since, query.until, query.limit]
 
 
 def _row_number(row: Any) -> int:  # noqa: ANN401 - a row that begins with `COLUMNS`

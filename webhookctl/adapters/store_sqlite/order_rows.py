@@ -13,26 +13,39 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (
     "supplier, reference, status, created_at, updated_at, version, order_id, due_at, fulfilled_at, ask_at, learned_by, "
-    "held, paid_amount, paid_currency"
+    "held, paid_amount, paid_currency, released"
 )
 _INSERT: Final = f"""
-    INSERT INTO orders ({COLUMNS}) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO orders ({COLUMNS}) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (reference, supplier) DO NOTHING"""  # noqa: S608 - our own words
 _UPDATE: Final = """
     UPDATE orders SET status = ?, created_at = ?, updated_at = ?, version = version + 1, order_id = ?, due_at = ?,
-        fulfilled_at = ?, ask_at = ?, learned_by = ?, held = ?, paid_amount = ?, paid_currency = ?
+        fulfilled_at = ?, ask_at = ?, learned_by = ?, held = ?, paid_amount = ?, paid_currency = ?,
+        released = ?
     WHERE supplier = ? AND reference = ? AND version = ?"""
 _SELECT: Final = f"SELECT {COLUMNS} FROM orders WHERE supplier = ? AND reference = ?"  # noqa: S608 - our own words
-_ITEMS: Final = "SELECT position, sku, code, pin FROM items WHERE supplier = ? AND reference = ? ORDER BY position"
+_ITEMS: Final = (
+    "SELECT position, sku, code, pin, media_type FROM items WHERE supplier = ? AND reference = ? ORDER BY position"
+)
 _FORGET_ITEMS: Final = "DELETE FROM items WHERE supplier = ? AND reference = ?"
-_ADD_ITEM: Final = "INSERT INTO items (supplier, reference, position, sku, code, pin) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD_ITEM: Final = """
+    INSERT INTO items (supplier, reference, position, sku, code, pin, media_type) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
 
 def save(raw: "sqlite3.Connection", cipher: Cipher, order: Order) -> bool:
     """Write `order` if the store still has it at `order.version`; False, and nothing written, where it moved on."""
     paid = (order.paid.amount, order.paid.currency) if order.paid else (None, None)
     times = (order.created_at, order.updated_at)
-    rest = (order.order_id, order.due_at, order.fulfilled_at, order.ask_at, order.learned_by, order.held, *paid)
+    rest = (
+        order.order_id,
+        order.due_at,
+        order.fulfilled_at,
+        order.ask_at,
+        order.learned_by,
+        order.held,
+        *paid,
+        order.released,
+    )
     if order.version == 0:
         written = raw.execute(_INSERT, (*order.key, order.status, *times, *rest))
     else:
@@ -54,8 +67,13 @@ def load(raw: "sqlite3.Connection", cipher: Cipher, key: tuple[str, str]) -> Ord
 def load_items(raw: "sqlite3.Connection", cipher: Cipher, key: tuple[str, str]) -> tuple[Item, ...]:
     """Return the items of the order of this (supplier, reference), in their order, codes opened."""
     return tuple(
-        Item(sku, open_code(cipher, code, (*key, position, "code")), open_code(cipher, pin, (*key, position, "pin")))
-        for position, sku, code, pin in raw.execute(_ITEMS, key)
+        Item(
+            sku,
+            open_code(cipher, code, (*key, position, "code")),
+            open_code(cipher, pin, (*key, position, "pin")),
+            media_type,
+        )
+        for position, sku, code, pin, media_type in raw.execute(_ITEMS, key)
     )
 
 
@@ -75,14 +93,15 @@ def stored_order(row: Any, items: tuple[Item, ...] = ()) -> Order:  # noqa: ANN4
         learned_by=Via(row[10]),
         held=row[11],
         paid=None if row[12] is None else Paid(row[12], row[13]),
+        released=row[14],
         items=items,
     )
 
 
 def _item_row(
     cipher: Cipher, order: Order, position: int
-) -> tuple[str, str, int, str | None, bytes | None, bytes | None]:
+) -> tuple[str, str, int, str | None, bytes | None, bytes | None, str | None]:
     item = order.items[position]
     code = seal_code(cipher, item.code, (*order.key, position, "code"))
     pin = seal_code(cipher, item.pin, (*order.key, position, "pin"))
-    return (*order.key, position, item.sku, code, pin)
+    return (*order.key, position, item.sku, code, pin, item.media_type)

@@ -1,19 +1,21 @@
 """The orders: fetched, listed, and the whole story of each."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from webhookctl.adapters.store_sqlite import action_rows, event_rows, order_rows
+from webhookctl.adapters.store_sqlite import action_rows, event_rows, intervention_rows, order_rows
 from webhookctl.adapters.store_sqlite.connection import Connection, IntegrityError
 from webhookctl.adapters.store_sqlite.listing import Listing
+from webhookctl.adapters.store_sqlite.moves import write_move
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED
 from webhookctl.core.errors import NotFoundError
-from webhookctl.core.orders import Order
+from webhookctl.core.orders import Move, Order
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.orders import OrderQuery, Reveal, Story
 
 _SUPPLIERS_OF: Final = "SELECT supplier FROM orders WHERE reference = ? ORDER BY supplier"
+_REFERENCES_OF: Final = "SELECT reference FROM orders WHERE order_id = ? AND supplier = ? LIMIT 2"
 _LISTING: Final = Listing(
     "orders",
     order_rows.COLUMNS,
@@ -26,9 +28,15 @@ _LISTING: Final = Listing(
     ),
     "orders_by_time",
 )
+_HELD: Final = replace(_LISTING, within="held IS NOT NULL", indexes=(), otherwise="orders_held")
+_OVERDUE: Final = "due_at <= {at:d} AND status IN ('pending', 'partial')"
 _EVENTS: Final = f"""
     SELECT {event_rows.COLUMNS} FROM events INDEXED BY events_by_reference
-    WHERE supplier = ? AND reference = ? ORDER BY received_at, id"""  # noqa: S608 - our own words
+    WHERE supplier = ?1 AND reference = ?2
+    UNION ALL
+    SELECT {event_rows.COLUMNS} FROM events
+    WHERE id IN (SELECT event_id FROM event_orders WHERE supplier = ?1 AND reference = ?2)
+    ORDER BY received_at, id"""  # noqa: S608 - our own words
 _ACTIONS: Final = f"""
     SELECT {action_rows.COLUMNS} FROM actions
     WHERE supplier = ? AND subject = ? ORDER BY created_at, rowid"""  # noqa: S608 - our own words
@@ -64,9 +72,16 @@ class SqliteOrders:
             }
         return {reference: suppliers for reference, suppliers in found.items() if suppliers}
 
+    def references_of(self, order_ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
+        found = dict[tuple[str, str], tuple[str, ...]]()
+        with self.connection.reading() as raw:
+            for supplier, order_id in order_ids:
+                found[supplier, order_id] = tuple(row[0] for row in raw.execute(_REFERENCES_OF, (order_id, supplier)))
+        return {key: references for key, references in found.items() if references}
+
     def find(self, query: OrderQuery) -> list[Order]:
         filters = {"supplier": query.supplier, "status": query.status, "reference": query.reference}
-        statement = _LISTING.select(filters, since=query.since, until=query.until, limit=query.limit)
+        statement = _listing(query).select(filters, since=query.since, until=query.until, limit=query.limit)
         with self.connection.reading() as raw:
             return [order_rows.stored_order(row) for row in raw.execute(*statement)]
 
@@ -82,7 +97,15 @@ class SqliteOrders:
                 actions=[action_rows.stored_action(row) for row in raw.execute(_ACTIONS, key)],
                 attempts=[action_rows.stored_attempt(row) for row in raw.execute(_ATTEMPTS, key)],
                 reveals=[Reveal(*row) for row in raw.execute(_REVEALS, key)],
+                interventions=intervention_rows.of_order(raw, key),
             )
+
+    def write(self, moves: Sequence[Move], *, now: int) -> list[bool]:
+        if not moves:
+            return []
+        with self.connection.writing() as raw:
+            keys = [move.order.key if move.order else None for move in moves]
+            return [write_move(raw, self.cipher, move, key, now=now) for move, key in zip(moves, keys, strict=True)]
 
     def record_reveal(self, supplier: str, reference: str, reveal: Reveal) -> None:
         with self.connection.writing() as raw:
@@ -90,3 +113,12 @@ class SqliteOrders:
                 raw.execute(_REVEAL, (supplier, reference, reveal.at, reveal.who, reveal.reason))
             except IntegrityError:
                 raise NotFoundError(f"There is no order {reference} at {supplier}.") from None
+
+
+def _listing(query: OrderQuery) -> Listing:
+    if query.reference is not None:
+        return _LISTING
+    if query.overdue_at is not None:
+        within = _OVERDUE.format(at=query.overdue_at) + (" AND held IS NOT NULL" if query.held else "")
+        return replace(_LISTING, within=within, indexes=(), otherwise="orders_due")
+    return _HELD if query.held else _LISTING

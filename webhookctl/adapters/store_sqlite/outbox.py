@@ -2,9 +2,10 @@
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from webhookctl.adapters.store_sqlite import intervention_rows
 from webhookctl.adapters.store_sqlite.action_rows import (
     ATTEMPT_COLUMNS,
     COLUMNS,
@@ -17,7 +18,7 @@ from webhookctl.adapters.store_sqlite.action_rows import (
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.listing import Listing, beginning
 from webhookctl.core.errors import UsageError
-from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt
+from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, Intervention
 from webhookctl.core.ports.outbox import ActionQuery, ClaimedAction, Settlement
 
 if TYPE_CHECKING:
@@ -73,6 +74,15 @@ _DEFER: Final = """
 _RETRY: Final = """
     UPDATE actions SET state = 'waiting', next_at = ?, forgiven = attempts, tried_since = NULL,
         finished_at = NULL WHERE id = ?"""
+
+# The restraint that came while nobody knew counts now: an order refunded meanwhile is not delivered.
+_RESOLVE: Final = """
+    UPDATE actions SET state = CASE WHEN :done THEN 'done' ELSE coalesce(restrained, 'waiting') END,
+        detail = CASE WHEN :done THEN detail ELSE coalesce(restrained_detail, detail) END,
+        next_at = CASE WHEN NOT :done AND restrained IS NULL THEN :now END, error = CASE WHEN :done THEN NULL ELSE error END,
+        finished_at = CASE WHEN :done OR restrained = 'cancelled' THEN :now END, forgiven = attempts, tried_since = NULL,
+        restrained = NULL, restrained_detail = NULL
+    WHERE id = :id AND state = 'ambiguous' RETURNING state"""
 
 _BY_ID: Final = f"SELECT {COLUMNS} FROM actions WHERE id >= ? AND id < ? LIMIT 2"  # noqa: S608 - our own words
 _ATTEMPTS: Final = f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE action_id = ? ORDER BY number"  # noqa: S608 - our own
@@ -166,14 +176,36 @@ class SqliteOutbox:
                 return None
             return action, [stored_attempt(row) for row in raw.execute(_ATTEMPTS, (action.id,))]
 
-    def retry(self, action_id: str, *, now: int) -> ActionState | None:
+    def retry(self, action_id: str, *, now: int, by: Intervention | None = None) -> ActionState | None:
         with self.connection.writing() as raw:
             action = _by_id(raw, action_id)
             if action is None:
                 return None
             if action.state in {ActionState.DEAD, ActionState.WAITING}:
                 raw.execute(_RETRY, (now, action.id))
+                if by is not None:
+                    _write_down(raw, action, by)
             return action.state
+
+    def resolve(self, action_id: str, state: ActionState, *, by: Intervention, now: int) -> ActionState | None:
+        with self.connection.writing() as raw:
+            action = _by_id(raw, action_id)
+            if action is None:
+                return None
+            names = {"id": action.id, "now": now, "done": state is ActionState.DONE}
+            row = raw.execute(_RESOLVE, names).fetchone()
+            if row is None:
+                return action.state
+            _write_down(raw, action, by)
+            return ActionState(row[0])
+
+    def interventions(self, action_id: str) -> list[Intervention]:
+        with self.connection.reading() as raw:
+            return intervention_rows.of_action(raw, action_id)
+
+
+def _write_down(raw: "sqlite3.Connection", action: Action, by: Intervention) -> None:
+    intervention_rows.write_down(raw, (action.supplier, action.subject), replace(by, action_id=action.id))
 
 
 def _by_id(raw: "sqlite3.Connection", start: str) -> Action | None:

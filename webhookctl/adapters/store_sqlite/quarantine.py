@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = "id, supplier, sender, received_at, delivery_id, reason, detail, size"
 _ADD: Final = """
-    INSERT INTO rejected (supplier, site, sender, received_at, delivery_id, reason, detail, size, sealed)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    INSERT INTO rejected (supplier, site, sender, received_at, delivery_id, reason, detail, size, sealed) VALUES """
+_ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROWS_A_STATEMENT: Final = 100
+"""Each statement releases the interpreter and must win it back, and who has events to store waits for the lock."""
 _IS_ANY_OLD: Final = "SELECT 1 FROM rejected INDEXED BY rejected_by_time WHERE received_at < ? LIMIT 1"
 _FORGET_OLD: Final = "DELETE FROM rejected WHERE received_at < ?"
 _TALLY: Final = """
@@ -65,10 +68,11 @@ class SqliteQuarantine:
     def keep(self, rejections: Sequence[Rejection], bounds: Bounds, *, now: int) -> int:
         rows = [self._row(rejection) for rejection in rejections]  # encrypted before the lock is taken
         with self.connection.writing() as raw:
-            raw.executemany(_ADD, rows)
+            for at in range(0, len(rows), _ROWS_A_STATEMENT):
+                some = rows[at : at + _ROWS_A_STATEMENT]
+                raw.execute(_ADD + ", ".join([_ROW] * len(some)), tuple(chain.from_iterable(some)))
             forgotten = raw.execute(_FORGET_OLD, (now - bounds.keep_ms,)).rowcount
-            forgotten += _cut(raw, _FORGET_BEYOND_ROWS, 2, bounds.rows, bounds.per_sender)
-            return forgotten + _cut(raw, _FORGET_BEYOND_BYTES, 3, bounds.bytes, bounds.bytes_per_sender)
+            return int(forgotten) + _cut(raw, bounds)
 
     def forget_old(self, *, before: int) -> int:
         with self.connection.reading() as raw:
@@ -124,11 +128,22 @@ class SqliteQuarantine:
         return _listed(row, delivery, opened.apart)
 
 
-def _cut(raw: "sqlite3.Connection", statement: str, measure: int, most: int, most_each: int) -> int:
-    """Forget the oldest of whoever has more than a fair share, by the tally's column `measure`."""
+def _cut(raw: "sqlite3.Connection", bounds: Bounds) -> int:
+    """Forget the oldest of whoever has more than a fair share, first of rows and then of bytes."""
     tally = raw.execute(_TALLY).fetchall()
-    share = fair_share([source[measure] for source in tally], most, most_each)
-    return sum(raw.execute(statement, (*source[:2], share)).rowcount for source in tally if source[measure] > share)
+    rows = {(supplier, site): count for supplier, site, count, _ in tally}
+    cut = _cut_to_share(raw, _FORGET_BEYOND_ROWS, rows, bounds.rows, bounds.per_sender)
+    if cut and sum(size for *_, size in tally) > bounds.bytes:
+        tally = raw.execute(_TALLY).fetchall()  # what was cut may be all that was too much
+    sizes = {(supplier, site): size for supplier, site, _, size in tally}
+    return cut + _cut_to_share(raw, _FORGET_BEYOND_BYTES, sizes, bounds.bytes, bounds.bytes_per_sender)
+
+
+def _cut_to_share(
+    raw: "sqlite3.Connection", statement: str, held: dict[tuple[str, str], int], most: int, most_each: int
+) -> int:
+    share = fair_share(held.values(), most, most_each)
+    return sum(raw.execute(statement, (*source, share)).rowcount for source, has in held.items() if has > share)
 
 
 def _listed(

@@ -4,6 +4,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.adapters.store_sqlite.poll_schema import m006_polls
 from webhookctl.core.errors import StoreError, StoreVersionError
 from webhookctl.core.ports.cipher import Cipher
 
@@ -123,15 +124,56 @@ def _m001_first(db: "Database") -> None:
         db.execute(statement)
 
 
+# Events that speak of one order, nearly all, have it in their own row. A code that is no text says what it is.
+_SEVERAL_ORDERS: Final = (
+    """
+    CREATE TABLE event_orders (
+        event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+        supplier TEXT NOT NULL, state TEXT NOT NULL, type TEXT, reference TEXT, order_id TEXT, reason TEXT,
+        PRIMARY KEY (event_id, position)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX event_orders_by_reference ON event_orders (reference, supplier) WHERE reference IS NOT NULL",
+    "CREATE INDEX event_orders_by_order_id ON event_orders (order_id, supplier) WHERE order_id IS NOT NULL",
+    "CREATE INDEX orders_by_order_id ON orders (order_id, supplier) WHERE order_id IS NOT NULL",
+    "ALTER TABLE items ADD COLUMN media_type TEXT",
+)
+
+
+def _m002_event_orders(db: "Database") -> None:
+    for statement in _SEVERAL_ORDERS:
+        db.execute(statement)
+
+
 def _m003_rejected(db: "Database") -> None:
     for statement in _REJECTED:
+        db.execute(statement)
+
+
+# What people did, in their own words; `reference` is empty where it was done to an action of the supplier itself.
+_INTERVENTIONS: Final = (
+    "ALTER TABLE orders ADD COLUMN released TEXT",
+    """
+    CREATE TABLE interventions (
+        id INTEGER PRIMARY KEY, supplier TEXT NOT NULL, reference TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
+        what TEXT NOT NULL, reason TEXT NOT NULL, action_id TEXT
+    ) STRICT""",
+    "CREATE INDEX interventions_of_order ON interventions (reference, supplier)",
+    "CREATE INDEX interventions_of_action ON interventions (action_id) WHERE action_id IS NOT NULL",
+)
+
+
+def _m004_orders(db: "Database") -> None:
+    for statement in _INTERVENTIONS:
         db.execute(statement)
 
 
 # A released migration is never changed: a later version adds one.
 _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m001_first", _m001_first),
+    ("m002_event_orders", _m002_event_orders),
     ("m003_rejected", _m003_rejected),
+    ("m004_orders", _m004_orders),
+    ("m006_polls", m006_polls),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 

@@ -4,12 +4,26 @@ The statuses are a ladder: an event never moves an order down, so an order ends 
 events names, whatever the order of arrival. The table only says what must be done on the way.
 """
 
-from webhookctl.core.orders.advancing import CODES_MISSING, KNOWN_ELSEWHERE, OTHER_ORDER_ID, CodesRule, Policy, advance
+from webhookctl.core.orders.advancing import (
+    CODES_MISSING,
+    HINT_ASKED,
+    HINT_UNASKED,
+    HINT_UNKNOWN,
+    KNOWN_ELSEWHERE,
+    OTHER_ORDER_ID,
+    CodesRule,
+    ConfirmRule,
+    Policy,
+    advance,
+)
+from webhookctl.core.orders.deciding import hold, release
+from webhookctl.core.orders.progress import how_far
 from webhookctl.core.orders.records import (
     Action,
     ActionKind,
     ActionState,
     Attempt,
+    Intervention,
     Move,
     NewAction,
     Order,
@@ -17,10 +31,14 @@ from webhookctl.core.orders.records import (
     Paid,
     Restraint,
 )
+from webhookctl.core.orders.registering import Registered, Registration, paid, register
 from webhookctl.core.orders.table import TABLE, Cell, Duty
 
 __all__ = [
     "CODES_MISSING",
+    "HINT_ASKED",
+    "HINT_UNASKED",
+    "HINT_UNKNOWN",
     "KNOWN_ELSEWHERE",
     "OTHER_ORDER_ID",
     "TABLE",
@@ -30,13 +48,22 @@ __all__ = [
     "Attempt",
     "Cell",
     "CodesRule",
+    "ConfirmRule",
     "Duty",
+    "Intervention",
     "Move",
     "NewAction",
     "Order",
     "OrderStatus",
     "Paid",
     "Policy",
+    "Registered",
+    "Registration",
     "Restraint",
     "advance",
+    "hold",
+    "how_far",
+    "paid",
+    "register",
+    "release",
 ]

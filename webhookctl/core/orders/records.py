@@ -74,6 +74,8 @@ class Order:
     """What told us its present status."""
     held: str | None = None
     """Why a person must look before the order can go on."""
+    released: str | None = None
+    """The reason for holding it that a person has let pass: it does not hold the order again."""
     paid: Paid | None = None
     """None: not known."""
     items: tuple[Item, ...] = ()
@@ -96,7 +98,9 @@ class NewAction:
     detail: str = ""
     """A sentence for people, without any code."""
     cooldown_ms: int = 0
-    """Not added when one of the same subject and kind is younger than this."""
+    """Not added when one is younger than this that has the same subject, kind, and cause up to its colon."""
+    about: ActionKind | None = None
+    """Its detail is to end with how far the order's action of this kind has come, as it is when this is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +149,21 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Intervention:
+    """What a person did, in the operator's own words."""
+
+    at: int
+    who: str
+    what: str
+    """`held`, `released`…"""
+    reason: str
+    action_id: str | None = None
+    """The action that it was done to; None: the order."""
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
-    """What one event does to one order, to be written in one transaction."""
+    """What one event, or one person, does to one order, to be written in one transaction."""
 
     order: Order | None
     """The order as it is to be, at the version that was read; None where no order is concerned or it stays as it is."""
@@ -154,3 +171,13 @@ class Move:
     restraints: tuple[Restraint, ...] = ()
     note: str | None = None
     """Why nothing moved, where a person would wonder."""
+    releases: tuple[ActionKind, ...] = ()
+    """What was held of these kinds is due now."""
+    intervention: Intervention | None = None
+    """What a person did; None where it was none."""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """True where the order, or something that it asks for, is held from now on."""
+        holds = any(action.state is ActionState.HELD for action in self.actions)
+        return holds or any(restraint.state is ActionState.HELD for restraint in self.restraints)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from webhookctl.core.events import Event, EventState, StoredEvent
+from webhookctl.core.events import Event, EventState, Spoken, StoredEvent, Unmapped
 from webhookctl.core.orders import Move
 
 
@@ -35,11 +35,13 @@ class Application:
     state: EventState
     """`done`, `ignored` or `dead`; the store makes it `duplicate` when `key` was seen before."""
     reason: str | None = None
-    event: Event | None = None
-    """None where the delivery could not be read."""
+    event: Event | Unmapped | None = None
+    """What was said of the order; None where the delivery speaks of several, or could not be opened."""
     key: bytes | None = None
     """What makes two deliveries the same event (before hashing): an event id, or the body's digest."""
     moves: tuple[Move, ...] = ()
+    orders: tuple[Spoken, ...] = ()
+    """What was said of each order, where the delivery speaks of several."""
 
 
 class Applied(StrEnum):

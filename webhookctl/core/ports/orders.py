@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from webhookctl.core.events import StoredEvent
-from webhookctl.core.orders import Action, Attempt, Order, OrderStatus
+from webhookctl.core.orders import Action, Attempt, Intervention, Move, Order, OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,10 @@ class OrderQuery:
     since: int | None = None
     until: int | None = None
     limit: int = 50
+    held: bool = False
+    """Only those that wait for a person."""
+    overdue_at: int | None = None
+    """Only those that are past due at this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Story:
     actions: Sequence[Action]
     attempts: Sequence[Attempt]
     reveals: Sequence[Reveal]
+    interventions: Sequence[Intervention] = ()
+    """What people did about it, oldest first."""
 
 
 class Orders(Protocol):
@@ -50,11 +56,21 @@ class Orders(Protocol):
     def suppliers_of(self, references: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Return, per reference, the suppliers that have an order of it."""
 
+    def references_of(self, order_ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Return, per (supplier, order id), the references of the orders that have it: two at most."""
+
     def find(self, query: OrderQuery) -> list[Order]:
         """List orders, newest first, without their items."""
 
     def story(self, supplier: str, reference: str) -> Story | None:
         """Return all that is known of an order."""
+
+    def write(self, moves: Sequence[Move], *, now: int) -> list[bool]:
+        """Write what follows from no event, in one transaction: orders (compare-and-set), actions, interventions.
+
+        False where the order has moved on since it was read: nothing was written of that move. Restraints, releases
+        and interventions need the order in their move.
+        """
 
     def record_reveal(self, supplier: str, reference: str, reveal: Reveal) -> None:
         """Write down, durably, that somebody is about to see the order's codes."""

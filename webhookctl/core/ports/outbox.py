@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt
+from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, Intervention
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,19 @@ class Outbox(Protocol):
     def get(self, action_id: str) -> tuple[Action, list[Attempt]] | None:
         """Return an action and its attempts, oldest first; a unique beginning of the id will do."""
 
-    def retry(self, action_id: str, *, now: int) -> ActionState | None:
+    def retry(self, action_id: str, *, now: int, by: Intervention | None = None) -> ActionState | None:
         """Make a dead or waiting action due now; returns the state that it had, None if unknown.
 
-        Its id stays, and its time to be given up begins anew. In any other state nothing is written.
+        Its id stays, and its time to be given up begins anew. In any other state nothing is written. `by` is kept with
+        the order.
         """
+
+    def resolve(self, action_id: str, state: ActionState, *, by: Intervention, now: int) -> ActionState | None:
+        """Make an ambiguous action `done`, or `waiting` and due now; returns what it is then, None if unknown.
+
+        One that was to be tried again becomes what restrained it meanwhile (held, cancelled). In any other state
+        than ambiguous nothing is written. `by` is kept with the order.
+        """
+
+    def interventions(self, action_id: str) -> list[Intervention]:
+        """Return what people did about an action, oldest first."""

@@ -4,9 +4,10 @@ A scheme is data: `Scheme.parse` reads it once, `Scheme.keys` makes its secrets 
 into a `Verified` or raises `SignatureError`. `sign` plays the supplier.
 """
 
-from webhookctl.core.signatures.keys import Key, Secret, SecretEncoding
+from webhookctl.core.signatures.keys import Key, PrivateKey, Secret, SecretEncoding
 from webhookctl.core.signatures.scheme import Scheme
 from webhookctl.core.signatures.signing import Signed, sign
+from webhookctl.core.signatures.template import params_of
 from webhookctl.core.signatures.timestamps import TimestampFormat
 from webhookctl.core.signatures.values import Algorithm, Encoding, Kind
 from webhookctl.core.signatures.verification import verify
@@ -16,11 +17,13 @@ __all__ = [
     "Encoding",
     "Key",
     "Kind",
+    "PrivateKey",
     "Scheme",
     "Secret",
     "SecretEncoding",
     "Signed",
     "TimestampFormat",
+    "params_of",
     "sign",
     "verify",
 ]

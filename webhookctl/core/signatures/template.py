@@ -24,6 +24,8 @@ class Source:
     url: str
     method: str
     timestamp: bytes = b""
+    secret: bytes = field(default=b"", repr=False)
+    """The one that is being tried, where it is part of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ _PLACEHOLDERS: Final[Mapping[str, tuple[_Render, Callable[[str], Any] | None]]] 
     "body": (lambda source, _: source.body, None),
     "timestamp": (lambda source, _: source.timestamp, None),
     "header": (_header, HeaderName.parse),
+    "secret": (lambda source, _: source.secret, None),
     "param": (_literal, str),
     "url": (_url, None),
     "method": (lambda source, _: source.method.encode("utf-8", "surrogatepass"), None),
@@ -97,7 +100,8 @@ _PLACEHOLDERS: Final[Mapping[str, tuple[_Render, Callable[[str], Any] | None]]] 
     "body-without": (_body_without, Pointer.parse),
 }
 _EXAMPLES: Final = (
-    "{body}, {timestamp}, {header:NAME}, {param:NAME}, {url}, {method}, {json:/pointer} and {body-without:/pointer}"
+    "{body}, {timestamp}, {header:NAME}, {secret}, {param:NAME}, {url}, {method}, {json:/pointer} and "
+    "{body-without:/pointer}"
 )
 
 
@@ -133,6 +137,11 @@ class Template:
         return self.written
 
 
+def params_of(written: str) -> list[str]:
+    """Return the names that a template takes from `params`."""
+    return [match[2] for match in _PLACEHOLDER.finditer(written) if match[1] == "param" and match[2]]
+
+
 def compile_template(written: str, params: Mapping[str, str], key: str) -> Template:
     """Read a template once; raises `SchemeError` for `key`."""
     steps: list[tuple[_Render, Any]] = []
@@ -163,8 +172,6 @@ def _text(literal: str, key: str) -> bytes:
 
 def _argument(match: re.Match[str], key: str) -> Any:  # noqa: ANN401 - what the placeholder's own reader makes of it
     name, text = match[1], match[2]
-    if name == "secret":
-        raise SchemeError(key, f"{key} must not contain {{secret}}: in kind hmac the secret is the key, not the text")
     if name not in _PLACEHOLDERS:
         near = get_close_matches(name, _PLACEHOLDERS, 1)
         hint = f"did you mean {{{near[0]}}}?" if near else f"it knows {_EXAMPLES}"

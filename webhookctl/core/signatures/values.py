@@ -16,14 +16,25 @@ class Kind(StrEnum):
     """What proves a delivery."""
 
     HMAC = "hmac"
+    """A MAC over the delivery, under a secret that both sides know."""
+    TOKEN = "token"  # noqa: S105 - a kind, not a token
+    """The secret itself comes along: it proves the sender, and nothing of what is said."""
+    DIGEST = "digest"
+    """A plain hash over fields of the delivery with the secret among them."""
+    ED25519 = "ed25519"
+    """A signature over the delivery; we have the public key only."""
+    NONE = "none"
+    """Nothing proves it: whoever knows the address may say anything."""
 
 
 class Algorithm(StrEnum):
-    """The hash under the HMAC."""
+    """The hash, under the HMAC or plain."""
 
     SHA1 = "sha1"
     SHA256 = "sha256"
     SHA512 = "sha512"
+    MD5 = "md5"
+    """Of kind `digest` only: there are suppliers who know no better."""
 
 
 class Encoding(StrEnum):
@@ -154,6 +165,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "secret_encoding": _choice(SecretEncoding),
     "secret_prefix": _literal,
     "event_id_header": _header_name,
+    "single_item": _pointer,
     "params": _params,
 }
 """Every key of a scheme, and how its value is read."""

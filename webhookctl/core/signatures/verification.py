@@ -1,7 +1,5 @@
 """Is this delivery really from its supplier?"""
 
-import binascii
-import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -11,30 +9,21 @@ from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.errors import Reason, SignatureError
 from webhookctl.core.redaction import printable
 from webhookctl.core.signatures.keys import Key
+from webhookctl.core.signatures.proofs import TESTS, Test, read_signature
 from webhookctl.core.signatures.scheme import Scheme
 from webhookctl.core.signatures.template import HeaderName, Source, Template
 from webhookctl.core.signatures.timestamps import FORMS
-from webhookctl.core.signatures.values import Algorithm, Encoding
+from webhookctl.core.signatures.values import Kind
 
 MOST_ITEMS: Final = 64
 """Of a signature's list. Each is compared with every secret; a supplier in the middle of a rotation sends two."""
 _MOST_NAMED: Final = 5
 _LONGEST_SHOWN: Final = 40
 _LOOKS_LIKE_ONE: Final = re.compile(rb"signature|hmac|hash|digest|sign$|[-_]sig\b")
-_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
-_SIZES: Final[Mapping[Algorithm, int]] = {Algorithm.SHA1: 20, Algorithm.SHA256: 32, Algorithm.SHA512: 64}
-
-
-def _from_base64(text: bytes) -> bytes:
-    return binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
-
-
-# Each raises ValueError on what it can't read, and nothing else on whatever bytes.
-_DECODE: Final[Mapping[Encoding, Callable[[bytes], bytes]]] = {
-    Encoding.HEX: binascii.unhexlify,
-    Encoding.BASE64: _from_base64,
-    Encoding.BASE64URL: lambda text: _from_base64(text.translate(_URL_SAFE)),
-}
+_NOUNS: Final[Mapping[Kind, str]] = {Kind.TOKEN: "token"}
+"""What a delivery is to have; in all other kinds, a signature."""
+UNPROVEN: Final = "none"
+"""What a delivery is said to match where the scheme proves nothing."""
 
 
 class _Presented(NamedTuple):
@@ -57,13 +46,16 @@ def verify(delivery: Delivery, scheme: Scheme, keys: Sequence[Key], *, now: int)
     The age is judged last: `too_old` and `in_future` mean that the signature is good, so that they speak of a clock or
     a replay and never of a forger.
     """
+    if scheme.kind is Kind.NONE:
+        return Verified(delivery, UNPROVEN)
     source = Source(delivery.body, _headers(delivery, scheme), delivery.url, delivery.method)
     presented = _presented(source, scheme, delivery)
     signatures, timestamp = _signatures(presented, scheme)
     sent_at = _sent_at(source, scheme, timestamp)
-    key = _matching(signatures, presented.template.render(source), scheme.algorithm, keys)
+    _check_single(source.body, scheme)
+    key = _matching(signatures, TESTS[scheme.kind](source, presented.template, scheme), keys)
     if key is None:
-        raise _mismatch(presented, keys)
+        raise _mismatch(presented, scheme, keys)
     if sent_at is not None and scheme.tolerance:
         _check_age(now - sent_at, scheme.tolerance)
     return Verified(delivery, key.reference, _event_id(source, scheme, presented.template))
@@ -102,7 +94,8 @@ def _presented(source: Source, scheme: Scheme, delivery: Delivery) -> _Presented
 
 def _missing(scheme: Scheme, delivery: Delivery, further: str = "") -> SignatureError:
     wanted = ", ".join(map(str, scheme.signature_header))
-    words = f"The delivery has no signature: no header {wanted}." if wanted else "The delivery has no signature."
+    noun = _NOUNS.get(scheme.kind, "signature")
+    words = f"The delivery has no {noun}: no header {wanted}." if wanted else f"The delivery has no {noun}."
     alike = dict.fromkeys(
         printable(name.decode("latin-1"))[:_LONGEST_SHOWN]
         for name, _ in delivery.headers
@@ -121,16 +114,17 @@ def _signatures(presented: _Presented, scheme: Scheme) -> tuple[list[bytes], byt
         texts = _items(presented, scheme.list_separator)
     else:
         texts, timestamp = _from_pairs(presented, scheme)
-    size = _SIZES[scheme.algorithm]
-    decode = _DECODE[scheme.encoding]
-    signatures = [value for value in [_decoded(text, scheme, decode) for text in texts] if len(value) == size]
+    signatures = [value for value in [read_signature(text, scheme) for text in texts] if value]
     if not signatures:
-        raise SignatureError(
-            Reason.MALFORMED,
-            f"In {presented.place} stands no signature of {scheme.algorithm} in {scheme.encoding}"
-            + (f" behind {scheme.prefix.decode()!r}." if scheme.prefix and scheme.prefix_required else "."),
-        )
+        behind = f" behind {scheme.prefix.decode()!r}" if scheme.prefix and scheme.prefix_required else ""
+        raise SignatureError(Reason.MALFORMED, f"In {presented.place} stands no {_form(scheme)}{behind}.")
     return signatures, timestamp
+
+
+def _form(scheme: Scheme) -> str:
+    if scheme.kind is Kind.TOKEN:
+        return "token"
+    return f"signature of {scheme.kind if scheme.kind is Kind.ED25519 else scheme.algorithm} in {scheme.encoding}"
 
 
 def _items(presented: _Presented, separator: bytes) -> list[bytes]:
@@ -155,19 +149,6 @@ def _from_pairs(presented: _Presented, scheme: Scheme) -> tuple[list[bytes], byt
     if len(timestamps) > 1:
         raise SignatureError(Reason.MALFORMED, f"In {presented.place} stand several timestamps.")
     return texts, timestamps[0] if timestamps else None
-
-
-def _decoded(text: bytes, scheme: Scheme, decode: Callable[[bytes], bytes]) -> bytes:
-    """Return the signature's bytes, none where `text` is not written as one."""
-    if scheme.prefix:
-        if text.startswith(scheme.prefix):
-            text = text[len(scheme.prefix) :]
-        elif scheme.prefix_required:
-            return b""
-    try:
-        return decode(text)
-    except ValueError:
-        return b""
 
 
 def _sent_at(source: Source, scheme: Scheme, text: bytes | None) -> int | None:
@@ -202,23 +183,42 @@ def _from_body(body: bytes, pointer: jsontext.Pointer) -> bytes | None:
         raise SignatureError(Reason.MALFORMED, f"The timestamp can't be read from the body: {error}.") from None
 
 
-def _matching(signatures: list[bytes], message: bytes, algorithm: Algorithm, keys: Sequence[Key]) -> Key | None:
-    """Return the first key that a signature matches; every pair is compared, so that time tells nothing."""
+def _check_single(body: bytes, scheme: Scheme) -> None:
+    if scheme.single_item is None:
+        return
+    second = jsontext.Pointer(f"{scheme.single_item}/1", (*scheme.single_item.tokens, "1"))
+    try:
+        found = jsontext.find(body, second)
+    except jsontext.UnreadableJsonError as error:
+        raise SignatureError(Reason.MALFORMED, f"The items at {scheme.single_item} can't be told: {error}.") from None
+    if found is not None:
+        raise SignatureError(
+            Reason.MALFORMED,
+            f"At {scheme.single_item} stands more than one item, and only the first is signed: have the supplier send "
+            "them one by one.",
+        )
+
+
+def _matching(signatures: list[bytes], begin: Callable[[Key], Test], keys: Sequence[Key]) -> Key | None:
+    """Return the first key that a signature is good under; every pair is tried, so that time tells nothing."""
     matching = None
     for key in keys:
-        expected = key.mac(message, algorithm)
+        is_good = begin(key)
         for signature in signatures:
-            if hmac.compare_digest(expected, signature) and matching is None:
+            if is_good(signature) and matching is None:
                 matching = key
     return matching
 
 
-def _mismatch(presented: _Presented, keys: Sequence[Key]) -> SignatureError:
+def _mismatch(presented: _Presented, scheme: Scheme, keys: Sequence[Key]) -> SignatureError:
     tried = ", ".join(key.reference for key in keys) or "none"
+    if scheme.kind is Kind.TOKEN:
+        return SignatureError(Reason.MISMATCH, f"The token in {presented.place} is none of ours ({tried}).")
+    what = "public key" if scheme.kind is Kind.ED25519 else "secret"
     return SignatureError(
         Reason.MISMATCH,
-        f"The signature in {presented.place} is not over what was received with any secret we have ({tried}): the "
-        "supplier uses another secret, or the body was changed on its way.",
+        f"The signature in {presented.place} is not over what was received with any {what} we have ({tried}): the "
+        f"supplier uses another {what}, or the body was changed on its way.",
     )
 
 

@@ -1,0 +1,193 @@
+"""Which orders a supplier is to be asked about: picked, leased, settled; and what asking has found.
+
+A lease is `next_ask_at` put to its end, with a token: whoever is killed leaves an order that is due again by itself.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from webhookctl.adapters.store_sqlite import order_rows
+from webhookctl.adapters.store_sqlite.action_rows import add
+from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.core.orders import ActionKind, NewAction, Order
+from webhookctl.core.ports.leases import Concern, Endings, Leased, Settled, Standing
+
+if TYPE_CHECKING:
+    import sqlite3
+
+# Three short walks, each in the order of its index: never asked, due again, to be asked now.
+_WANTED: Final = """
+    SELECT rowid AS row, created_at FROM orders INDEXED BY orders_ask_now
+    WHERE supplier = :supplier AND ask_at <= :now AND (ask_claim IS NULL OR next_ask_at <= :now)
+    ORDER BY ask_at LIMIT :limit"""
+_DUE: Final = f"""
+    SELECT * FROM (
+        SELECT rowid AS row, created_at FROM orders INDEXED BY orders_never_asked
+        WHERE supplier = :supplier AND created_at <= :older_than AND status IN ('pending', 'partial')
+            AND next_ask_at IS NULL AND given_up_at IS NULL
+        ORDER BY created_at LIMIT :limit)
+    UNION SELECT * FROM (
+        SELECT rowid, created_at FROM orders INDEXED BY orders_to_ask
+        WHERE supplier = :supplier AND next_ask_at <= :now AND status IN ('pending', 'partial')
+            AND given_up_at IS NULL
+        ORDER BY next_ask_at LIMIT :limit)
+    UNION SELECT * FROM ({_WANTED})"""
+_PICK: Final = f"SELECT row FROM ({_DUE}) ORDER BY created_at LIMIT :limit"  # noqa: S608 - our own words
+_PICK_WANTED: Final = f"SELECT row FROM ({_WANTED})"  # noqa: S608 - our own words
+_COUNT: Final = f"SELECT count(*) FROM ({_DUE})"  # noqa: S608 - our own words
+_LIST: Final = f"""
+    SELECT {order_rows.COLUMNS} FROM orders WHERE rowid IN ({_PICK}) ORDER BY created_at"""  # noqa: S608 - our own words
+_ITEMS: Final = "SELECT count(*) FROM items WHERE reference = ? AND supplier = ?"
+_LEASED: Final = f"{order_rows.COLUMNS}, asks, next_ask_at, ask_note"
+_READ: Final = f"SELECT {_LEASED}, rowid FROM orders WHERE rowid IN ({{pick}}) ORDER BY created_at"  # noqa: S608 - our own words
+_READ_ONE: Final = f"""
+    SELECT {_LEASED}, rowid FROM orders
+    WHERE reference = ? AND supplier = ? AND (ask_claim IS NULL OR next_ask_at <= ?)"""  # noqa: S608 - our own words
+_LEASE: Final = "UPDATE orders SET ask_claim = ?, next_ask_at = ? WHERE rowid = ?"
+# What was asked about after `ask_at` has been asked; what somebody wanted since then is still wanted.
+_SETTLE: Final = """
+    UPDATE orders SET ask_claim = NULL, next_ask_at = ?, asks = asks + ?, ask_note = ?,
+        ask_at = CASE WHEN ? AND ask_at IS ? THEN NULL ELSE ask_at END
+    WHERE reference = ? AND supplier = ? AND ask_claim = ?"""
+_IS_OPEN: Final = """
+    SELECT 1 FROM orders WHERE reference = ? AND supplier = ? AND status IN ('pending', 'partial')"""
+_HAND_OVER: Final = """
+    UPDATE orders SET given_up_at = ?, held = coalesce(held, ?), updated_at = ?, version = version + 1
+    WHERE reference = ? AND supplier = ? AND given_up_at IS NULL AND status IN ('pending', 'partial')"""
+
+_STANDING: Final = """
+    SELECT supplier, asked_at, answered_at, failing_since, not_before, reason, missed_told FROM polls
+    WHERE supplier = ?"""
+_RECORD_STANDING: Final = """
+    INSERT INTO polls (supplier, asked_at, answered_at, failing_since, not_before, reason) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (supplier) DO UPDATE SET asked_at = excluded.asked_at,
+        answered_at = coalesce(excluded.answered_at, answered_at), failing_since = excluded.failing_since,
+        not_before = excluded.not_before, reason = excluded.reason"""
+_MISSED_TOLD: Final = """
+    INSERT INTO polls (supplier, missed_told) VALUES (?, ?)
+    ON CONFLICT (supplier) DO UPDATE SET missed_told = excluded.missed_told WHERE missed_told <> excluded.missed_told"""
+_ENDINGS: Final = """
+    SELECT supplier, count(*), sum(learned_by = 'poll'), sum(learned_by = 'poll' AND late_at IS NOT NULL),
+        coalesce(avg(CASE WHEN learned_by = 'poll' THEN late_at - ended_at END), 0),
+        coalesce(max(CASE WHEN learned_by = 'poll' THEN late_at - ended_at END), 0)
+    FROM orders INDEXED BY orders_ended WHERE ended_at >= ? GROUP BY supplier ORDER BY supplier"""
+
+_BEAT: Final = "INSERT INTO alive (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
+_LAST_BEAT: Final = "SELECT at FROM alive WHERE id = 1"
+
+_ALL: Final = -1
+"""SQLite's word for no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteLeases:
+    """Pending and partial orders, each lent to one asker at a time."""
+
+    connection: Connection
+
+    def claim_stale_orders(
+        self, supplier: str, *, older_than: int | None, now: int, until: int, limit: int
+    ) -> list[Leased]:
+        names = {"supplier": supplier, "older_than": older_than, "now": now, "limit": limit}
+        pick = _PICK_WANTED if older_than is None else _PICK
+        with self.connection.reading() as raw:  # a run that finds nothing must not take the lock that intake needs
+            if raw.execute(pick, names | {"limit": 1}).fetchone() is None:
+                return []
+        with self.connection.writing() as raw:
+            return _lease(raw, raw.execute(_READ.format(pick=pick), names).fetchall(), until)
+
+    def claim_order(self, supplier: str, reference: str, *, now: int, until: int) -> Leased | None:
+        with self.connection.writing() as raw:
+            rows = raw.execute(_READ_ONE, (reference, supplier, now)).fetchall()
+            return next(iter(_lease(raw, rows, until)), None)
+
+    def stale_orders(self, supplier: str, *, older_than: int, now: int, limit: int) -> list[Order]:
+        names = {"supplier": supplier, "older_than": older_than, "now": now, "limit": limit}
+        with self.connection.reading() as raw:
+            return [order_rows.stored_order(row) for row in raw.execute(_LIST, names)]
+
+    def count_stale_orders(self, supplier: str, *, older_than: int, now: int) -> int:
+        names = {"supplier": supplier, "older_than": older_than, "now": now, "limit": _ALL}
+        with self.connection.reading() as raw:
+            (count,) = raw.execute(_COUNT, names).fetchone()
+        return int(count)
+
+    def settle(self, settled: Sequence[Settled], *, now: int) -> list[bool]:
+        if not settled:
+            return []
+        with self.connection.writing() as raw:
+            return [_settle(raw, one, now) for one in settled]
+
+    def standing(self, supplier: str) -> Standing:
+        with self.connection.reading() as raw:
+            row = raw.execute(_STANDING, (supplier,)).fetchone()
+        return _standing(row) if row else Standing(supplier)
+
+    def record_standing(self, standing: Standing) -> None:
+        times = (standing.asked_at, standing.answered_at, standing.failing_since, standing.not_before)
+        self.connection.write(_RECORD_STANDING, (standing.supplier, *times, standing.reason))
+
+    def tell_of_missed(self, supplier: str, detail: str | None, *, now: int) -> bool:
+        if self.standing(supplier).missed_told is (detail is not None):
+            return False
+        with self.connection.writing() as raw:
+            if raw.execute(_MISSED_TOLD, (supplier, detail is not None)).rowcount != 1 or detail is None:
+                return False
+            cause = f"missed webhooks, {datetime.fromtimestamp(now / 1000, UTC):%Y-%m-%dT%H:%MZ}"
+            add(raw, NewAction(supplier, "", ActionKind.ALERT, cause, detail=detail), now=now)
+            return True
+
+    def beat(self, *, now: int) -> None:
+        self.connection.write(_BEAT, (now,))
+
+    def last_beat(self) -> int | None:
+        with self.connection.reading() as raw:
+            row = raw.execute(_LAST_BEAT).fetchone()
+        return None if row is None else int(row[0])
+
+    def endings(self, *, since: int) -> list[Endings]:
+        with self.connection.reading() as raw:
+            rows = raw.execute(_ENDINGS, (since,)).fetchall()
+        return [Endings(row[0], row[1], row[2], row[3], round(row[4]), row[5]) for row in rows]
+
+
+def _lease(raw: "sqlite3.Connection", rows: Sequence[Any], until: int) -> list[Leased]:
+    claim = secrets.token_hex(8)
+    raw.executemany(_LEASE, [(claim, until, row[-1]) for row in rows])
+    return [_leased(raw, row, claim) for row in rows]
+
+
+def _leased(raw: "sqlite3.Connection", row: Any, claim: str) -> Leased:  # noqa: ANN401 - a row of `_LEASED, rowid`
+    order = order_rows.stored_order(row)
+    (items,) = raw.execute(_ITEMS, (order.reference, order.supplier)).fetchone()
+    asked, due_at, note, _ = row[-4:]
+    return Leased(order, claim, items, asked, due_at, note)
+
+
+def _settle(raw: "sqlite3.Connection", one: Settled, now: int) -> bool:
+    leased = one.leased
+    key = (leased.order.reference, leased.order.supplier)
+    next_at = leased.due_at if one.next_at is None else one.next_at
+    note = one.note if one.answered else leased.note
+    values = (next_at, one.answered, note, one.answered, leased.order.ask_at, *key, leased.claim)
+    if raw.execute(_SETTLE, values).rowcount != 1 or one.concern is None:
+        return False
+    return _tell(raw, one.concern, key, now)
+
+
+def _tell(raw: "sqlite3.Connection", concern: Concern, key: tuple[str, str], now: int) -> bool:
+    """Tell a person, unless the order has come to its end meanwhile, or they were told before."""
+    if concern.hold:
+        if raw.execute(_HAND_OVER, (now, concern.cause, now, *key)).rowcount != 1:
+            return False
+    elif raw.execute(_IS_OPEN, key).fetchone() is None:
+        return False
+    alert = NewAction(key[1], key[0], ActionKind.ALERT, concern.cause, detail=concern.detail)
+    return add(raw, alert, now=now) or concern.hold
+
+
+def _standing(row: Any) -> Standing:  # noqa: ANN401 - a row of `_STANDING`
+    return Standing(row[0], row[1], row[2], row[3], row[4], row[5], missed_told=bool(row[6]))

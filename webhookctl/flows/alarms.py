@@ -1,0 +1,70 @@
+"""Telling a person about what has not happened in time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from webhookctl.core.orders import Action, ActionKind, NewAction, Order, Policy
+from webhookctl.core.ports.alarms import Alarms as Port
+
+_FURTHEST_BACK_MS: Final = 7 * 86_400_000
+"""How far the first look goes back: whoever ran before has told of what is older."""
+_OVERLAP_MS: Final = 600_000
+"""How much each look sees again: another process's clock, or its last transaction, may lag behind ours."""
+
+
+@dataclass(slots=True)
+class Alarms:
+    """Looks at what has become late since the last look."""
+
+    store: Port
+    policies: Callable[[], Mapping[str, Policy]]
+    deliver_within_ms: int
+    _looked_at: int | None = field(default=None, init=False)
+
+    def run(self, *, now: int) -> int:
+        """Alert what is late and was not alerted yet; returns how much that was."""
+        since = 0 if self._looked_at is None else self._looked_at - _OVERLAP_MS
+        overdue = self.store.overdue(overdue_alert, since=since, until=now, now=now)
+        limit = now - self.deliver_within_ms
+        first = now - _FURTHEST_BACK_MS if self._looked_at is None else since - self.deliver_within_ms
+        undelivered = self.store.undelivered(self._undelivered, since=first, until=limit, now=now)
+        self._looked_at = now
+        return overdue + undelivered
+
+    def _undelivered(self, order: Order, action: Action) -> NewAction:
+        policy = self.policies().get(order.supplier)
+        window = policy.return_window_ms if policy else None
+        return undelivered_alert(order, action, self.deliver_within_ms, window)
+
+
+def overdue_alert(order: Order) -> NewAction:
+    """Say that an order's time has run out."""
+    due = f"it was due at {_moment(order.due_at)}" if order.due_at is not None else "its time has run out"
+    detail = f"Order {order.reference} at {order.supplier} is still {order.status}: {due}."
+    return NewAction(*order.key, ActionKind.ALERT, "overdue", detail=detail)
+
+
+def undelivered_alert(order: Order, action: Action, within_ms: int, return_window_ms: int | None) -> NewAction:
+    """Say that a fulfilled order's code has not reached the shop, why, and until when the supplier takes it back."""
+    why = f"the last attempt: {action.error}" if action.error else "it was not tried, or has not ended yet"
+    detail = (
+        f"Order {order.reference} at {order.supplier} is fulfilled and was not delivered "
+        f"within {within_ms // 60_000} min: {why}."
+    )
+    until = return_until(order, return_window_ms)
+    if until is not None:
+        detail += f" The supplier takes it back until {_moment(until)}."
+    return NewAction(*order.key, ActionKind.ALERT, "undelivered", detail=detail)
+
+
+def return_until(order: Order, return_window_ms: int | None) -> int | None:
+    """Return until when the supplier takes an order back; None where that is not known, or it is not fulfilled."""
+    if order.fulfilled_at is None or return_window_ms is None:
+        return None
+    return order.fulfilled_at + return_window_ms
+
+
+def _moment(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
