@@ -45,6 +45,7 @@ _ALLOWED = {
     "SCAN actions USING INDEX actions_running",
     # Counts, without touching the tables.
     "SCAN orders USING COVERING INDEX orders_by_status",
+    "SCAN orders USING COVERING INDEX orders_by_time",
     "SCAN orders USING INDEX orders_held",
     "SCAN events USING COVERING INDEX events_by_state",
     "SCAN actions USING COVERING INDEX actions_due",
@@ -105,6 +106,10 @@ def _use_everything(store: SqliteStore) -> None:
     store.orders.record_reveal("acme", "ORD-1", Reveal(NOW, "ann", "why"))
     store.orders.story("acme", "ORD-1")
     store.upkeep.count_repeats({"acme": 1}, now=NOW)
+    store.upkeep.count_sealed()
+    mark = store.upkeep.rekey(None, limit=2).mark
+    while mark is not None:
+        mark = store.upkeep.rekey(mark, limit=2).mark
     _use_the_quarantine(store)
     store.reports.summary(now=NOW)
 

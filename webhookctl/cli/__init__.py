@@ -9,7 +9,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from webhookctl import __version__
-from webhookctl.cli import actions, events, orders, output, rejected, send, serve, setup, status, suppliers, work
+from webhookctl.cli import actions, events, orders, output, rejected, send, serve, setup, status, store, suppliers, work
 from webhookctl.core.errors import ExitCode, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
@@ -63,6 +63,7 @@ events.register(app)
 orders.register(app)
 actions.register(app)
 rejected.register(app)
+store.register(app)
 suppliers.register(app)
 
 

@@ -21,6 +21,7 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
             "url": settings.store.url,
             "path": str(settings.store.path),
             "keys": [show.secret(key) for key in settings.store.keys],
+            "unencrypted": settings.store.unencrypted,
         },
         "serve": {
             "listen": str(settings.serve.listen),

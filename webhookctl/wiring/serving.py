@@ -91,11 +91,10 @@ def serve(
 
 def greeting(settings: Settings, url: str, program: str) -> list[str]:
     """Say where we listen, how to send an event with `program`, where the data lies, and what is missing."""
-    key = settings.store.keys[0]
     lines = [
         f"Listening on {url}",
         *(f"Supplier {name} posts to {url}/webhooks/{name}" for name in settings.suppliers),
-        f"The store is {settings.store.path}; its key is {key}: keep a copy of the key elsewhere.",
+        f"The store is {settings.store.path}; {_key_line(settings)}",
     ]
     if settings.demo:
         where = "" if url == _DEFAULT_URL else f" --url {url}/webhooks/demo"
@@ -109,6 +108,12 @@ def greeting(settings: Settings, url: str, program: str) -> list[str]:
     if missing:
         lines.append(f"No handler is set for {', '.join(missing)}: what orders ask of them waits for [actions.*].")
     return [*lines, "Ctrl-C stops."]
+
+
+def _key_line(settings: Settings) -> str:
+    if not settings.store.keys:
+        return "codes lie in it in clear, as [store] unencrypted wants it."
+    return f"its key is {settings.store.keys[0]}: keep a copy of the key elsewhere."
 
 
 async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _Entrance, *, worker: bool) -> str:
