@@ -89,8 +89,10 @@ def rekey(connection: Connection, cipher: Cipher, after: RekeyMark | None, limit
     with connection.reading() as raw:
         rows = raw.execute(place.walk, (*key, *last, limit)).fetchall() if last else []
     written, unreadable = _exchanged(place, rows, cipher)
-    with connection.writing() as raw:
-        changed = sum(raw.execute(statement, values).rowcount for statement, values in written)
+    changed = 0
+    if written:
+        with connection.writing() as raw:
+            changed = sum(raw.execute(statement, values).rowcount for statement, values in written)
     mark: RekeyMark | None = None
     if len(rows) == limit:
         mark = number, tuple(rows[-1][: len(place.key)]), last
