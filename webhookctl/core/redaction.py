@@ -21,11 +21,9 @@ _CONFIDENTIAL_NAMES: Final = re.compile(
     r"cv[vc]2?|(client|card|shared|webhook)?secret|(card)?passw(or)?d|passphrase|"
     r"(claim|redeem|redemption|activation|download)?(url|link)|lpa|signature|hmacsignature|authhash|authorization)s?"
 )
-# A member of JSON or of a form, in a text that may break off anywhere.
-_MEMBER: Final = re.compile(
-    r'(?P<before>"(?P<json>[A-Za-z][\w-]{0,39})"\s{0,9}:\s{0,9}|(?<![\w-])(?P<form>[A-Za-z][\w-]{0,39})=)'
-    r'(?P<value>"(?:[^"\\]|\\.)*"?|[\[{][^\]}]*[\]}]?|[^\s",;&}\]]+)'
-)
+# A member of JSON or of a form, in a text that may break off anywhere: its name, then its value.
+_NAMED: Final = re.compile(r'"(?P<json>[A-Za-z][\w-]{0,39})"\s{0,9}:\s{0,9}|(?<![\w-])(?P<form>[A-Za-z][\w-]{0,39})=')
+_VALUE: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{][^\]}]*[\]}]?|[^\s",;&}\]]+', re.DOTALL)
 _NOTHING: Final = frozenset({"null", "true", "false"})
 _CONFIDENTIAL_HEADERS: Final = re.compile(
     rb"auth|cookie|token|secret|signature|api-?key|hmac|credential|passw|session|verify|(^|-)(sig|sign|key|hash|digest)$",
@@ -114,14 +112,16 @@ def _redacted_text(text: str) -> str:
 
 def redact_text(text: str) -> str:
     """Return `text` with what looks like a confidential member masked: `"pin": "1234"` of JSON, `token=…` of a form."""
-    return _MEMBER.sub(_masked_member, text)
-
-
-def _masked_member(found: re.Match[str]) -> str:
-    value = found["value"]
-    if value in _NOTHING or not _is_confidential(found["json"] or found["form"]):
-        return found[0]
-    return found["before"] + (f'"{_BULLET * 5}"' if found["json"] else _BULLET * 5)
+    parts, at = list[str](), 0
+    for named in _NAMED.finditer(text):
+        value = _VALUE.match(text, named.end())
+        if value is None or value[0] in _NOTHING or not _is_confidential(named["json"] or named["form"]):
+            continue
+        if named.start() >= at:
+            masked = f'"{_BULLET * 5}"' if named["json"] else _BULLET * 5
+            parts += [text[at : named.end()], masked]
+            at = value.end()
+    return "".join(parts) + text[at:]
 
 
 def _is_confidential(name: str) -> bool:
