@@ -5,7 +5,7 @@ from typing import Final
 
 from webhookctl.core.errors import SealedError
 
-MARK: Final = b"\x00"
+MARK: Final = b"clear:"
 """What a value in clear begins with; no encrypted one does."""
 
 
@@ -19,12 +19,12 @@ class ClearCipher:
 
     def open(self, sealed: bytes, bound_to: bytes) -> bytes:
         del bound_to
-        if sealed[:1] != MARK:
+        if not sealed.startswith(MARK):
             raise SealedError(
                 f"A stored value needs the key {sealed[1:5].hex()}, and [store] names no key at all: "
                 "add that key to [store] keys."
             )
-        return sealed[1:]
+        return sealed.removeprefix(MARK)
 
     def is_current(self, sealed: bytes) -> bool:
-        return sealed[:1] == MARK
+        return sealed.startswith(MARK)

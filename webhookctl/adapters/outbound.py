@@ -156,18 +156,15 @@ class Outbound:
     def _request(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float
     ) -> httpx.Request:
-        target = httpx.URL(url)
-        user, password = target.username, target.password
+        target, auth = _target(url)
         request = self._client.build_request(
             method,
-            target.copy_with(userinfo=b""),
+            target,
             content=body,
             headers={"accept-encoding": "identity", **headers},
             timeout=httpx.Timeout(None, pool=timeout_s * _SHARE_FOR_CONNECTING),
         )
-        if target.userinfo:  # aiohttp refuses a user in the URL beside the header that httpx makes of it
-            request = next(httpx.BasicAuth(user, password).auth_flow(request))
-        return request
+        return request if auth is None else next(auth.auth_flow(request))
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -179,6 +176,15 @@ def _host(url: str) -> str:
     return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2].lower()
 
 
+@lru_cache(256)
+def _target(url: str) -> tuple[httpx.URL, httpx.BasicAuth | None]:
+    """Take apart what is called again and again: aiohttp refuses a user in the URL beside the header made of it."""
+    target = httpx.URL(url)
+    auth = httpx.BasicAuth(target.username, target.password) if target.userinfo else None
+    return target.copy_with(userinfo=b""), auth
+
+
+@lru_cache(256)
 def shown(url: str) -> str:
     """Return `url` without its user, password, query and fragment: they may open a door."""
     try:
