@@ -194,6 +194,26 @@ def test_an_order_that_is_known_by_the_suppliers_id_alone(path: Path) -> None:
     store.close()
 
 
+def test_an_event_waits_for_its_order(path: Path) -> None:
+    """The order's id is learned after the event came, alone or among others: then the event is applied by itself."""
+    store = store_at(path, KEY)
+    arrive_raw(store, {"orders": [{"id": "S1", "status": "bad"}]})
+    arrive_raw(store, {"orders": [{"id": "S2", "status": "bad"}, {"id": "S3", "status": "bad"}]})
+    early = [one.state for one in apply_many(store).run(now=NOW)]
+    known = [{"ref": f"R{number}", "id": f"S{number}", "status": "open"} for number in (1, 2)]
+    arrive_raw(store, {"orders": known})
+
+    apply_many(store).run(now=NOW)
+    late = apply_many(store).run(now=NOW)
+
+    orders = store.orders.get([("acme", "R1"), ("acme", "R2")])
+    assert early == ["dead", "dead"]
+    assert [(one.state, one.status) for one in late] == [("done", OrderStatus.FAILED), ("dead", OrderStatus.FAILED)]
+    assert {order.status for order in orders.values()} == {OrderStatus.FAILED}
+    assert apply_many(store).run(now=NOW) == []
+    store.close()
+
+
 def test_an_id_that_two_orders_have_moves_neither(path: Path) -> None:
     """Whose it is can't be known: the event is dead and names both."""
     store = store_at(path, KEY)
@@ -221,6 +241,42 @@ def test_a_hint_in_a_status_never_seen_has_the_order_asked_for(path: Path) -> No
     (order,) = store.orders.get([("acme", "R1")]).values()
     assert (outcome.state, order.status, order.ask_at) == ("done", OrderStatus.PENDING, NOW + 1)
     assert "the status 'odd' at /status is not known" in (outcome.reason or "")
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "words"),
+    [
+        (
+            {"items": [{"sku": "a", "code": None}]},
+            "done",
+            "no code in item 1 of /data/items/*: looked at /code or /pin",
+        ),
+        ({"items": []}, "done", "no item: looked at /data/items/*"),
+        ({"items": None}, "done", "no item: looked at /data/items/*"),
+        ({"items": {"sku": "a"}}, "done", "no item: looked at /data/items/*"),
+        ({"status": "shipped"}, "done", "the status 'shipped' at /data/status is not known"),
+        ({"reference": None}, "dead", "no reference: looked at /data/reference; no order id: looked at /data/order_id"),
+        ({"reference": 2**70, "items": CODES}, "done", ""),
+        ({"reference": {"id": 1}}, "dead", "/data/reference holds an object, not a text"),
+    ],
+)
+def test_the_event_says_what_was_looked_for_and_where(
+    path: Path, changes: dict[str, object], state: str, words: str
+) -> None:
+    """What is missing stands at the event; the rest of it is handled where that is safe."""
+    store = store_at(path, KEY)
+    data = {"reference": "R1", "status": "fulfilled"} | changes
+    arrive_raw(store, {"event": "order.fulfilled", "data": data})
+
+    (outcome,) = apply(store).run(now=NOW)
+
+    (event,) = store.events.find(EventQuery())
+    orders = store.orders.find(OrderQuery())
+    assert (outcome.state, event.state) == (state, state)
+    assert words in (event.error or "")
+    assert [one.held is None for one in orders] == ([] if "status" in changes or state == "dead" else [not words])
+    assert [one.reference for one in orders if one.held is None] == ([str(2**70)] if not words else [])
     store.close()
 
 

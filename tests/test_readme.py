@@ -1,10 +1,14 @@
 """The README's tables say what the program does."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
+from webhookctl import suppliers
+from webhookctl.config.door_settings import DoorSettings
 from webhookctl.core.events import EventType
 from webhookctl.core.orders import TABLE, Cell
+from webhookctl.core.signatures import Scheme
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -18,6 +22,30 @@ def test_the_table_of_orders_is_the_programs() -> None:
     expected = [[str(status or "(unknown)"), *(told(row[type_]) for type_ in types)] for status, row in TABLE.items()]
 
     assert sorted(cells(row) for row in rows[1:7]) == sorted(expected)
+
+
+def rows_under(mark: str) -> list[list[str]]:
+    """Return the rows of the table under a mark, without its head."""
+    lines = README.read_text().split(f"<!-- {mark}", 1)[1].splitlines()[1:]
+    table = list(takewhile(lambda line: line.startswith("|"), lines))
+    return [cells(line) for line in table[2:]]
+
+
+def test_the_table_of_presets_is_the_programs() -> None:
+    """Each preset has the title, the kind and the certainty that the README tells."""
+    rows = rows_under("table of presets")
+
+    assert len(rows) == 25
+    for name, *said in rows:
+        preset = suppliers.preset(name.strip("`"))
+        assert said == [preset["title"], preset["kind"], preset["certainty"]]
+
+
+def test_the_table_of_scheme_keys_is_whole() -> None:
+    """Every key of a scheme stands in the README's table, and no other."""
+    told_keys = [key for row in rows_under("table of scheme keys") for key in re.findall("`([a-z_]+)`", row[0])]
+
+    assert sorted(told_keys) == sorted(Scheme.KEYS)
 
 
 def cells(line: str) -> list[str]:
@@ -35,3 +63,11 @@ def test_the_first_two_blocks_are_one_command_each() -> None:
     assert [len(block.splitlines()) for block in blocks] == [1, 1]
     assert "webhookctl serve" in blocks[0]
     assert "pytest" in blocks[1]
+
+
+def test_the_table_of_doors_is_the_programs() -> None:
+    """Every key that says how a supplier comes in is explained, and no other."""
+    section = README.read_text().split("<!-- table of doors", 1)[1].split("\n\n", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+
+    assert {key for row in rows for key in re.findall(r"`(\w+)`", cells(row)[0])} == set(DoorSettings.model_fields)

@@ -37,23 +37,23 @@ def the_door() -> SupplierDoor:
     return SupplierDoor("acme", scheme, scheme.keys([Secret(SECRET, "env:SECRET")]))
 
 
-async def serve_bare() -> None:
+async def serve_bare(port: int) -> None:
     until = asyncio.Event()
-    sock = listen_on("127.0.0.1", 0)
-    port = sock.getsockname()[1]
+    sock = listen_on("127.0.0.1", port)
+    bound = sock.getsockname()[1]
     with stopped_by_signals(until):
-        await serve(bare, sock=sock, until=until, started=lambda _: print(port, flush=True))
+        await serve(bare, sock=sock, until=until, started=lambda _: print(bound, flush=True))
 
 
-async def serve_store(path: Path, max_batch: int, busy_ms: int) -> None:
+async def serve_store(path: Path, port: int, max_batch: int, busy_ms: int) -> None:
     until = asyncio.Event()
-    sock = listen_on("127.0.0.1", 0)
-    port = sock.getsockname()[1]
+    sock = listen_on("127.0.0.1", port)
+    bound = sock.getsockname()[1]
     store = open_store(path, AesGcmCipher([KEY]), create=True, busy_ms=busy_ms)
     with stopped_by_signals(until):
         batcher = Batcher(Receive(store.intake).accept, max_batch=max_batch, on_broken=lambda _: until.set())
         app = Receiver({"acme": the_door()}, batcher.submit, lambda: time.time_ns() // 1_000_000, record=record)
-        await serve(app, sock=sock, until=until, started=lambda _: print(port, flush=True))
+        await serve(app, sock=sock, until=until, started=lambda _: print(bound, flush=True))
         await batcher.close()
     store.close()
     if batcher.broken:
@@ -63,11 +63,15 @@ async def serve_store(path: Path, max_batch: int, busy_ms: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("store", help="the store's file, or `bare`")
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--max-batch", type=int, default=MAX_BATCH)
     parser.add_argument("--busy-ms", type=int, default=2_500)
     chosen = parser.parse_args()
     configure_logging()
-    run(serve_bare() if chosen.store == "bare" else serve_store(Path(chosen.store), chosen.max_batch, chosen.busy_ms))
+    if chosen.store == "bare":
+        run(serve_bare(chosen.port))
+    else:
+        run(serve_store(Path(chosen.store), chosen.port, chosen.max_batch, chosen.busy_ms))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ MUTANTS = (
         (
             "webhookctl/server/batcher.py",
             "        commit = self._thread.submit(",
-            "        [future.set_result(None) for _, future in batch]\n        commit = self._thread.submit(",
+            "        [waiting.answer(None) for waiting in batch]\n        commit = self._thread.submit(",
         ),
     ),
     _mutant(
@@ -91,8 +91,8 @@ MUTANTS = (
         "tests/chaos/test_unproven.py::test_nothing_unsigned_is_parsed",
         (
             "webhookctl/server/receiver.py",
-            "        verified = verify(",
-            '        __import__("orjson").loads(body)\n        verified = verify(',
+            "        verified = admit(",
+            '        __import__("orjson").loads(delivery.body)\n        verified = admit(',
         ),
     ),
     _mutant(
@@ -140,11 +140,15 @@ MUTANTS = (
     _mutant(
         "bodies in clear at rest",
         "tests/store/test_sqlite_secrecy.py::test_no_code_pin_body_or_header_is_in_the_file",
-        (f"{_STORE}/sealing.py", "return cipher.seal(_pack(verified), ", "return _pack(verified) or ("),
         (
             f"{_STORE}/sealing.py",
-            "return _unpack(cipher.open(sealed, ",
-            "return _unpack((lambda clear, _: clear)(sealed, ",
+            "cipher.seal(packed, _bound_to_delivery",
+            "(lambda clear, _: clear)(packed, _bound_to_delivery",
+        ),
+        (
+            f"{_STORE}/sealing.py",
+            "cipher.open(sealed, _bound_to_delivery",
+            "(lambda clear, _: clear)(sealed, _bound_to_delivery",
         ),
     ),
     _mutant(
@@ -160,7 +164,7 @@ MUTANTS = (
     _mutant(
         "markup on",
         "tests/chaos/test_terminal.py",
-        ("webhookctl/cli/output.py", "markup=False", "markup=True"),
+        ("webhookctl/cli/output.py", "return Console(markup=False", "return Console(markup=True"),
         ("webhookctl/cli/output.py", "*(Text(cell) for cell in line)", "*line"),
     ),
 )

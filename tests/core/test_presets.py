@@ -208,6 +208,7 @@ def complete(table: dict[str, Any]) -> dict[str, Any]:
         ),
         ({"map": {**WHOLE["map"], "order_id": "/a~b"}}, "map.order_id is no JSON Pointer"),
         ({"confirm": "pol"}, "confirm must be none or poll; it is 'pol'; did you mean poll?"),
+        ({"challenge": "slak"}, "challenge must be slack or zoom; it is 'slak'; did you mean slack?"),
         ({"ack_status": 500}, "ack_status must be 200, 201, 202 or 204"),
         ({"api": []}, "api must be a table"),
         ({"api": {"ordr": "/x"}}, "api.ordr is not known; did you mean api.order?"),

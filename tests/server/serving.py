@@ -48,6 +48,7 @@ def served(  # noqa: PLR0913 - each test sets one or two
     accept: Accept,
     *,
     max_batch: int = 256,
+    commit_timeout: float = 2.5,
     tls: ssl.SSLContext | None = None,
     grace_s: int = 2,
     limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -68,7 +69,7 @@ def served(  # noqa: PLR0913 - each test sets one or two
             serving.url = url
             ready.set()
 
-        batcher = Batcher(accept, max_batch=max_batch)
+        batcher = Batcher(accept, max_batch=max_batch, timeout_s=commit_timeout)
         app = Receiver(
             {"acme": acme or door()}, batcher.submit, lambda: 1_000, record=serving.outcomes.append, **receiver
         )

@@ -11,6 +11,20 @@ from webhookctl.core.errors import StoreBrokenError, StoreBusyError, StoreError
 from webhookctl.server.batcher import Batcher
 
 
+def submitted(batcher: Batcher[int], number: int) -> "asyncio.Future[int]":
+    """Submit one delivery; what becomes of it becomes of the future."""
+    future = asyncio.get_running_loop().create_future()
+
+    def done(outcome: int | BaseException) -> None:
+        if isinstance(outcome, BaseException):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    batcher.submit(a_delivery(number), done)
+    return future
+
+
 def a_delivery(number: int) -> Verified:
     return Verified(Delivery("acme", b"%d" % number, (), 0, bytes(16)), "env:SECRET")
 
@@ -44,7 +58,7 @@ def test_a_future_is_resolved_only_when_its_batch_is_committed() -> None:
     async def scene() -> None:
         gate = Gate()
         batcher = Batcher(gate)
-        futures = [batcher.submit(a_delivery(number)) for number in range(5)]
+        futures = [submitted(batcher, number) for number in range(5)]
         await gate.entered.wait()
         assert not any(future.done() for future in futures)
 
@@ -62,9 +76,9 @@ def test_what_arrives_during_a_commit_shares_the_next() -> None:
     async def scene() -> None:
         gate = Gate()
         batcher = Batcher(gate)
-        first = batcher.submit(a_delivery(0))
+        first = submitted(batcher, 0)
         await gate.entered.wait()
-        others = [batcher.submit(a_delivery(number)) for number in range(1, 50)]
+        others = [submitted(batcher, number) for number in range(1, 50)]
         gate.open()
         await asyncio.gather(first, *others)
         await batcher.close()
@@ -81,7 +95,7 @@ def test_a_batch_has_a_most() -> None:
         gate = Gate()
         gate.open()
         batcher = Batcher(gate, max_batch=4)
-        await asyncio.gather(*(batcher.submit(a_delivery(number)) for number in range(10)))
+        await asyncio.gather(*(submitted(batcher, number) for number in range(10)))
         await batcher.close()
 
         assert gate.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
@@ -98,7 +112,7 @@ def test_an_error_reaches_its_own_batch_and_no_other(error: Exception) -> None:
         gate.fails[1] = error
         gate.open()
         batcher = Batcher(gate, max_batch=2)
-        futures = [batcher.submit(a_delivery(number)) for number in range(6)]
+        futures = [submitted(batcher, number) for number in range(6)]
 
         assert await asyncio.gather(*futures, return_exceptions=True) == [0, 1, error, error, 4, 5]
         await batcher.close()
@@ -106,21 +120,44 @@ def test_an_error_reaches_its_own_batch_and_no_other(error: Exception) -> None:
     asyncio.run(scene())
 
 
-def test_a_waiter_that_left_harms_nobody() -> None:
-    """Cancelled in the running commit it is stored unheard; cancelled before, it is left out."""
+def test_who_waits_too_long_is_told() -> None:
+    """In the running commit it may be stored all the same, unheard; what had not begun by then is left out."""
 
     async def scene() -> None:
         gate = Gate()
-        batcher = Batcher(gate)
-        running, stays = batcher.submit(a_delivery(0)), batcher.submit(a_delivery(1))
+        batcher = Batcher(gate, timeout_s=0.05)
+        running, queued = submitted(batcher, 0), submitted(batcher, 1)
         await gate.entered.wait()
-        queued, last = batcher.submit(a_delivery(2)), batcher.submit(a_delivery(3))
-        running.cancel()
-        queued.cancel()
+        late = submitted(batcher, 2)
+        for future in (running, queued, late):
+            with pytest.raises(TimeoutError):
+                await future
+        gate.open()
+        after = submitted(batcher, 3)
+
+        assert await after == 3
+        assert gate.batches == [[0, 1], [3]]
+        await batcher.close()
+
+    asyncio.run(scene())
+
+
+def test_each_has_its_own_time() -> None:
+    """Whoever came later is given up later, and one that is answered in time is not."""
+
+    async def scene() -> None:
+        gate = Gate()
+        batcher = Batcher(gate, max_batch=1, timeout_s=0.4)
+        first = submitted(batcher, 0)
+        await gate.entered.wait()
+        await asyncio.sleep(0.2)
+        second = submitted(batcher, 1)
+        with pytest.raises(TimeoutError):
+            await first
+        assert not second.done()
         gate.open()
 
-        assert (await stays, await last) == (1, 3)
-        assert gate.batches == [[0, 1], [3]]
+        assert await second == 1
         await batcher.close()
 
     asyncio.run(scene())
@@ -133,12 +170,12 @@ def test_close_commits_what_waits_and_takes_nothing_more() -> None:
         gate = Gate()
         gate.open()
         batcher = Batcher(gate, max_batch=1)
-        futures = [batcher.submit(a_delivery(number)) for number in range(3)]
+        futures = [submitted(batcher, number) for number in range(3)]
         await batcher.close()
 
         assert [future.result() for future in futures] == [0, 1, 2]
         with pytest.raises(StoreError, match="stopping"):
-            await batcher.submit(a_delivery(3))
+            await submitted(batcher, 3)
 
     asyncio.run(scene())
 
@@ -147,8 +184,8 @@ def test_close_of_an_idle_batcher_returns() -> None:
     """There is nothing to wait for where nothing ever came, nor after all was answered."""
 
     async def scene() -> None:
-        unused, used = Batcher(lambda batch: batch), Batcher(lambda batch: batch)
-        await used.submit(a_delivery(0))
+        unused, used = (Batcher[int](lambda batch: [int(one.delivery.body) for one in batch]) for _ in range(2))
+        await submitted(used, 0)
 
         closed = await asyncio.wait_for(asyncio.gather(unused.close(), used.close()), 5)
 
@@ -167,11 +204,11 @@ def test_a_broken_store_is_told_once_and_never_tried_again() -> None:
         gate.fails[0] = broken
         gate.open()
         batcher = Batcher(gate, max_batch=1, on_broken=told.append)
-        futures = [batcher.submit(a_delivery(number)) for number in range(3)]
+        futures = [submitted(batcher, number) for number in range(3)]
 
         assert await asyncio.gather(*futures, return_exceptions=True) == [broken] * 3
         with pytest.raises(StoreBrokenError):
-            await batcher.submit(a_delivery(3))
+            await submitted(batcher, 3)
         await batcher.close()
         assert (gate.batches, told, batcher.broken) == ([[0]], [broken], broken)
 

@@ -83,11 +83,13 @@ def test_what_makes_two_deliveries_the_same(first: Verified, second: Verified, o
 
 
 def test_the_oldest_is_forgotten() -> None:
-    """Memory is bounded: beyond `remembered` keys the oldest are stored again."""
+    """Memory is bounded: the last `remembered` keys are known, and of those before no more than as many again."""
     receive = Receive(Kept(), remembered=2)
-    receive.accept([a_delivery(b"1"), a_delivery(b"2"), a_delivery(b"3")])
+    for number in range(1, 8):
+        receive.accept([a_delivery(b"%d" % number)])
 
-    assert receive.accept([a_delivery(b"3"), a_delivery(b"2"), a_delivery(b"1")]) == [DUPLICATE, DUPLICATE, STORED]
+    assert [receive.accept([a_delivery(b"%d" % number)]) for number in (7, 6, 5)] == [[DUPLICATE]] * 3
+    assert [receive.accept([a_delivery(b"%d" % number)]) for number in (1, 2)] == [[STORED]] * 2
 
 
 def test_repeats_are_counted_and_taken_once() -> None:

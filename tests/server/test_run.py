@@ -189,6 +189,31 @@ def test_what_does_not_end_in_the_grace_is_answered_503() -> None:
         assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "5", "close")
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_who_waits_for_the_store_when_the_grace_is_over_is_answered_503(*, whole: bool) -> None:
+    """A commit that hangs holds up neither the end nor the answer; it doesn't matter how the request had come."""
+    entered, go = threading.Event(), threading.Event()
+
+    def accept(batch: Sequence[Verified]) -> list[Stored | Duplicate]:
+        entered.set()
+        assert go.wait(PATIENCE_S)
+        return stored(batch)
+
+    data = request(b"{}")
+    with served(accept, grace_s=1, commit_timeout=LONG_S) as server, Client(server.port) as client:
+        client.send(data if whole else data[:-1])
+        if not whole:
+            assert ask(server.port, raw("GET /webhooks/acme")).status == 405  # so the half before it has been read
+            client.send(data[-1:])
+        assert entered.wait(PATIENCE_S)
+        server.stop()
+
+        answer = client.answer()
+        assert answer is not None
+        assert (answer.status, answer.headers["retry-after"], client.is_closed()) == (503, "5", True)
+        go.set()
+
+
 def test_a_locked_store_is_503_and_then_goes_on(tmp_path: Path) -> None:
     """Another process holds the lock for longer than the busy timeout; when it lets go, deliveries are stored."""
     ours = open_store(tmp_path / "store.db", AesGcmCipher([KEY]), create=True, busy_ms=50)

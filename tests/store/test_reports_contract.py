@@ -2,9 +2,24 @@
 
 from dataclasses import replace
 
-from tests.store.building import NOW, Store, action, application, arrive, claim_actions, order, put, verified, with_code
+from tests.store.building import (
+    NOW,
+    Store,
+    action,
+    application,
+    arrive,
+    claim_actions,
+    claim_events,
+    order,
+    put,
+    rejection,
+    verified,
+    with_code,
+)
+from webhookctl.core.deliveries import Via
 from webhookctl.core.orders import ActionKind, ActionState, Move
 from webhookctl.core.ports.outbox import Settlement
+from webhookctl.core.quarantine import Bounds
 
 DAY = 86_400_000
 
@@ -62,3 +77,33 @@ def test_alerts_that_could_not_be_sent_are_counted(store: Store) -> None:
     store.outbox.settle(again, now=NOW)
 
     assert (before, store.reports.summary(now=NOW).untold_alerts) == (0, 1)
+
+
+def test_when_each_secret_matched_last(store: Store) -> None:
+    """By supplier, from what was applied, whatever became of it; what was polled matched none."""
+    old = [verified(number)._replace(matched="env:OLD") for number in (5, 3)]
+    polled = verified(9)
+    polled = polled._replace(delivery=polled.delivery._replace(via=Via.POLL), matched="poll")
+    healed = verified(7, supplier="other")
+    healed = healed._replace(delivery=healed.delivery._replace(via=Via.REVERIFY))
+    store.intake.accept([verified(1), *old, polled, healed])
+    assert store.reports.secret_uses() == {}
+
+    claimed = claim_events(store)
+    store.events.apply([application(one, key=b"the same") for one in claimed], now=NOW)
+    later = arrive(store, 8)
+    store.events.apply([application(later[0], key=b"the same")], now=NOW)
+
+    assert store.reports.secret_uses() == {
+        ("acme", "env:ACME_SECRET"): NOW + 8,
+        ("acme", "env:OLD"): NOW + 5,
+        ("other", "env:ACME_SECRET"): NOW + 7,
+    }
+
+
+def test_rejections_are_counted(store: Store) -> None:
+    """Whoever looks at the shop sees that something waits in the quarantine."""
+    assert store.reports.summary(now=NOW).rejected == 0
+    store.quarantine.keep([rejection(1), rejection(2)], Bounds(), now=NOW)
+
+    assert store.reports.summary(now=NOW).rejected == 2

@@ -7,13 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.building import NOW, application, arrive, claim_events, order, verified, with_code, write
+from tests.store.building import (
+    NOW,
+    application,
+    arrive,
+    claim_events,
+    order,
+    rejection,
+    verified,
+    with_code,
+    write,
+)
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.deliveries import Delivery
 from webhookctl.core.errors import SealedError
 from webhookctl.core.orders import Move
 from webhookctl.core.ports.events import Unreadable
+from webhookctl.core.ports.quarantine import RejectedQuery
+from webhookctl.core.quarantine import Bounds
 
 CODE, PIN, BODY, HEADER = "CANARY-CODE-1", "CANARY-PIN-2", b"CANARY-BODY-3", b"CANARY-HEADER-4"
 
@@ -31,6 +43,8 @@ def test_no_code_pin_body_or_header_is_in_the_file(path: Path, cipher: AesGcmCip
     (claimed,) = claim_events(sqlite)
     moved = with_code(order(), CODE, PIN)
     sqlite.events.apply([application(claimed, Move(moved), key=b"CANARY-ID-6")], now=NOW)
+    rejected = rejection()._replace(delivery=delivery, presented=b"CANARY-PATH-7")
+    sqlite.quarantine.keep([rejected], Bounds(), now=NOW)
 
     running = {each.name: each.read_bytes() for each in path.parent.iterdir()}
     sqlite.close()
@@ -92,10 +106,28 @@ def test_a_code_in_anothers_place_does_not_open(sqlite: SqliteStore, swap: str) 
     assert len(sqlite.orders.get([("acme", "ORD-2")])) == 1
 
 
+def test_nothing_becomes_an_event_by_being_moved(sqlite: SqliteStore) -> None:
+    """What was rejected, laid among the events by whoever can write to the file, does not open there."""
+    sqlite.quarantine.keep([rejection(1), rejection(2)], Bounds(), now=NOW)
+    with sqlite.connection.writing() as raw:
+        raw.execute("""
+            INSERT INTO events (supplier, received_at, via, delivery_id, matched, sealed)
+            SELECT supplier, received_at, 'webhook', delivery_id, 'env:S', sealed FROM rejected""")
+        raw.execute("UPDATE rejected SET sealed = (SELECT sealed FROM rejected WHERE id = 2) WHERE id = 1")
+
+    claimed = sqlite.events.claim(now=NOW, limit=9, lease_ms=9)
+    moved, untouched = sqlite.quarantine.walk(RejectedQuery())
+
+    assert [type(one) for one in claimed] == [Unreadable, Unreadable]
+    assert (moved.delivery, untouched.delivery) == (None, rejection(2).delivery)
+    assert "it was changed" in str(moved.unreadable)
+
+
 def test_printing_a_store_shows_no_key(sqlite: SqliteStore) -> None:
     """Nor does printing any of its ports or what they hand out."""
     (claimed,) = arrive(sqlite)
-    shown = repr(sqlite) + repr(claimed) + repr(sqlite.events.cipher)
+    sqlite.quarantine.keep([rejection()], Bounds(), now=NOW)
+    shown = repr(sqlite) + repr(claimed) + repr(sqlite.events.cipher) + repr(sqlite.quarantine.walk(RejectedQuery()))
 
     assert sqlite.events.dedup_key.hex() not in shown
     assert repr(sqlite.events.dedup_key) not in shown

@@ -96,6 +96,9 @@ _LINES: Final[Mapping[type, _Line]] = {
     ),
     outcomes.PutOff: _Line(logging.DEBUG, "not asked, put off", ("supplier", "reference")),
     outcomes.NotAsked: _Line(logging.ERROR, "supplier can't be asked", ("supplier", "reason")),
+    outcomes.Resumed: _Line(
+        logging.WARNING, "back, suppliers are asked about stale orders", ("down_s", "stale_orders")
+    ),
     outcomes.MissedWebhooks: _Line(logging.ERROR, "too many webhooks are missed", ("supplier", "detail")),
     outcomes.Hindered: _Line(logging.ERROR, "hindered, tried again", ("where", "reason"), limited_by=("where",)),
 }

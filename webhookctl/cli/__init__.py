@@ -9,7 +9,22 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from webhookctl import __version__
-from webhookctl.cli import actions, events, orders, output, rejected, send, serve, setup, status, store, suppliers, work
+from webhookctl.cli import (
+    actions,
+    events,
+    orders,
+    output,
+    poll,
+    rejected,
+    secrets_report,
+    send,
+    serve,
+    setup,
+    status,
+    store,
+    suppliers,
+    work,
+)
 from webhookctl.core.errors import ExitCode, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
@@ -58,6 +73,7 @@ setup.register(app)
 serve.register(app)
 work.register(app)
 send.register(app)
+poll.register(app)
 status.register(app)
 events.register(app)
 orders.register(app)
@@ -65,6 +81,7 @@ actions.register(app)
 rejected.register(app)
 store.register(app)
 suppliers.register(app)
+secrets_report.register(suppliers.app)
 
 
 def main() -> None:

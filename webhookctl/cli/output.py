@@ -83,6 +83,11 @@ def progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
         yield lambda step: bar.advance(task, step)
 
 
+def is_watched() -> bool:
+    """Return whether a person sees what is said."""
+    return sys.stderr.isatty()
+
+
 def _console() -> "Console":
     from rich.console import Console
 

@@ -36,6 +36,7 @@ def page(name: str) -> dict[str, Any]:
         "asked": _asked(preset),
         "answer": _answer(preset),
         "head": "answered 200" if preset.get("head_ok") else None,
+        "challenge": preset.get("challenge"),
         "retries": preset.get("retries"),
         "map": preset["map"],
     }
@@ -85,8 +86,9 @@ def _settings(name: str, preset: Mapping[str, Any]) -> dict[str, Any]:
     own = {key: value for key, value in preset.items() if key not in _ONLY_IN_PRESETS}
     needed = schema.params_needed({key: value for key, value in preset.items() if key in Scheme.KEYS})
     params = {"params": dict.fromkeys(needed, "CHANGE-ME") | preset.get("params", {})} if needed else {}
+    url = {"url": f"https://shop.example/webhooks/{name}"} if "{url}" in str(preset.get("signed")) else {}
     api = {"api": _with_secrets(preset["api"], variable)} if "api" in preset else {}
-    return {**secret, **own, **params, **api}
+    return {**secret, **url, **own, **params, **api}
 
 
 def _with_secrets(api: Mapping[str, Any], variable: str) -> dict[str, Any]:

@@ -87,20 +87,22 @@ def show(
 
 
 def _print(page: dict[str, Any], *, utc: bool) -> None:
-    import json
-
     shown = {name: value for name, value in page.items() if name not in {"headers", "body"} and value is not None}
     output.fields(
         (name.replace("_", " "), output.when(value, utc=utc) if name.endswith("_at") else str(value))
         for name, value in shown.items()
     )
-    if "headers" not in page:
-        return
+    if "headers" in page:
+        _print_sent(page["headers"], page["body"])
+
+
+def _print_sent(headers: list[list[str]], body: object) -> None:
+    import json
+
     output.heading("Headers")
-    for name, value in page["headers"]:
+    for name, value in headers:
         output.emit(f"{name}: {value}")
     output.heading("Body")
-    body = page["body"]
     for line in json.dumps(body, indent=2, ensure_ascii=False).splitlines() if body is not None else ["not JSON"]:
         output.emit(line)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from webhookctl.flows.send import Sent
 
-_SAID = {200: "kept", 400: "rejected: the signature does not match", 404: "unknown supplier", 503: "can't be kept now"}
+_SAID = {400: "rejected: the signature does not match", 404: "unknown supplier", 503: "can't be kept now"}
 
 
 def register(parent: typer.Typer) -> None:
@@ -95,9 +95,11 @@ def _samples() -> dict[str, Any]:
 
 
 def _shower(*, as_json: bool) -> "Callable[[Sent], None]":
+    from webhookctl.flows.send import KEPT
+
     def show(sent: "Sent") -> None:
         row = {"number": sent.number, "status": sent.status, "event": sent.event, "reference": sent.reference}
-        said = _SAID.get(sent.status, "an unexpected answer")
+        said = "kept" if sent.status in KEPT else _SAID.get(sent.status, "an unexpected answer")
         if as_json:
             output.emit_raw_json(row)
         else:

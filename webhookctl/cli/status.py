@@ -36,10 +36,14 @@ def _sections(page: dict[str, Any], *, utc: bool) -> Iterator[tuple[str, Iterabl
     if unhandled := page["waiting_for_a_handler"]:
         yield "Waiting for a handler", [(kind, f"{count}, set [actions.{kind}]") for kind, count in unhandled.items()]
     yield "Orders", [*page["orders"].items(), ("overdue", page["overdue_orders"])]
-    yield "Events", [*page["events"].items(), ("repeats", page["repeats_answered"])]
+    yield "Events", [*page["events"].items(), ("repeats", page["repeats_answered"]), *_rejected(page["rejected"])]
     yield "Actions", [(kind, _counts(states)) for kind, states in page["actions"].items()]
     newest = output.when(page["newest_event_at"], utc=utc)
     yield "Store", [("file", page["store"]), ("journal", page["journal_mode"]), ("newest event", newest)]
+
+
+def _rejected(count: int) -> list[tuple[str, str]]:
+    return [("rejected", f"{count}, see webhookctl rejected list")] if count else []
 
 
 def _counts(states: dict[str, int]) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field, StrictBool, WrapValidator
 
 from webhookctl.config import units
 from webhookctl.config.tables import Reference, Table, by
+from webhookctl.core.addresses import Network
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.jsontext import Pointer
@@ -71,7 +72,7 @@ PathSecrets: TypeAlias = Annotated[_Some, WrapValidator(_one_or_more)]
 class DoorSettings(Table):
     """The keys of a supplier's table that say how it comes in."""
 
-    allow_ips: Annotated[tuple[units.Network, ...], by(units.networks)] = ()
+    allow_ips: Annotated[tuple[Network, ...], by(units.networks)] = ()
     """Where it may send from, by the word of `trusted_proxies`; empty: from anywhere."""
     path_secret: PathSecrets = ()
     """For suppliers that sign nothing: they post to /webhooks/NAME/SECRET. Any of several may match."""
@@ -81,6 +82,8 @@ class DoorSettings(Table):
     ack_body: Annotated[str, by(_ack_body)] = ""
     challenge: Annotated[Challenge | OnGet, by(_challenge)] | None = None
     """How it asks whether the address is ours."""
+    url: Annotated[str, by(units.web_address)] = ""
+    """The address that it posts to, as it was entered there: some sign it."""
     confirm: ConfirmRule | None = None
     """Whether an order is asked for before it moves; None: where the status is not signed."""
 
@@ -165,6 +168,12 @@ CONTRADICTIONS: Final[tuple[_Contradiction, ...]] = (
         "challenge",
         lambda door, scheme, _: _is_unproven(scheme) and isinstance(door.challenge, Challenge),
         "can't be answered: it is to be signed, and this supplier signs nothing",
+    ),
+    _Contradiction(
+        "url",
+        lambda door, scheme, _: scheme.signs_url and not door.url,
+        "is missing: this supplier signs the address that it posts to, so write it as it was entered there, such as "
+        'url = "https://shop.example/webhooks/acme"',
     ),
     _Contradiction(
         "ack_body",

@@ -16,6 +16,7 @@ from webhookctl.config.tables import (
     Table,
     by,
 )
+from webhookctl.core.addresses import Network
 from webhookctl.core.quarantine import Bounds
 from webhookctl.core.retries import SECOND
 
@@ -75,7 +76,7 @@ class ServeSettings(Table):
     max_connections: Annotated[int, by(units.count)] = 1000
     """Of all clients together; fewer where the system allows fewer open files."""
     max_per_address: Annotated[int, by(units.count)] = 100
-    trusted_proxies: Annotated[tuple[units.Network, ...], by(units.networks)] = units.networks(["127.0.0.0/8", "::1"])
+    trusted_proxies: Annotated[tuple[Network, ...], by(units.networks)] = units.networks(["127.0.0.0/8", "::1"])
     """Many clients come from one of their addresses: `max_per_address` is not for them."""
 
     @property

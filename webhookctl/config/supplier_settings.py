@@ -11,10 +11,12 @@ from webhookctl.config.api_settings import ApiSettings, laid_over
 from webhookctl.config.door_settings import CONTRADICTIONS, NOT_NEEDED, DoorSettings, Secrets, is_status_signed
 from webhookctl.config.tables import PositiveDuration, Refusals, UnknownKeyError
 from webhookctl.core.errors import SchemeError, SettingsError
+from webhookctl.core.mapping import BodyForm
 from webhookctl.core.mapping import Mapping as BodyMapping
 from webhookctl.core.orders import CodesRule, ConfirmRule, Policy
 from webhookctl.core.ports.supplier import Api
 from webhookctl.core.signatures import Scheme
+from webhookctl.suppliers.schema import overlaid
 
 
 def _scheme_key(key: str) -> str:
@@ -93,10 +95,12 @@ class SupplierSettings(DoorSettings):
         except SchemeError as error:
             refusals.append((error.key, str(error).removeprefix(f"{error.key} ")))
         try:
-            self._mapping = BodyMapping.parse(_merged(preset.get("map", {}), self.map))
+            self._mapping = BodyMapping.parse(overlaid(preset.get("map", {}), self.map))
         except SettingsError as error:
             key, _, words = str(error).partition(" ")
             refusals.append((key, words))
+        if not refusals and self._mapping.body is BodyForm.FORM and self._scheme.reads_json:
+            refusals.append(("map.body", "must not be form: this scheme looks into the body, which takes JSON"))
         if not refusals:
             refusals += [
                 (key, words) for key, holds, words in CONTRADICTIONS if holds(self, self._scheme, self.secrets)
@@ -104,7 +108,7 @@ class SupplierSettings(DoorSettings):
         if refusals:
             raise Refusals(*refusals)
         self._asked = self.api.api(self._mapping) if self.api else None
-        status = _merged(preset.get("map", {}), self.map).get("status")
+        status = overlaid(preset.get("map", {}), self.map).get("status")
         unsigned = ConfirmRule.NONE if is_status_signed(self._scheme, status) else ConfirmRule.POLL
         self._confirm = self.confirm or unsigned
         return self
@@ -121,13 +125,3 @@ class SupplierSettings(DoorSettings):
             return suppliers.preset(self.preset) if self.preset is not None else {}
         except SettingsError as error:
             raise Refusals(("preset", f"is refused: {error}")) from None
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one table over another; a table within (`types`, `statuses`) gains words and loses none."""
-    both = {key: below[key] | above[key] for key in above if _is_table(below.get(key)) and _is_table(above[key])}
-    return {**below, **above, **both}
-
-
-def _is_table(value: object) -> bool:
-    return isinstance(value, dict)

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Final, NamedTuple, TypeAlias
+from ipaddress import ip_address, ip_network
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from webhookctl.core.addresses import Network
 from webhookctl.core.errors import SettingsError
 
 # durationpy also knows "mm" (months) and "y", and passes over what stands between two parts: neither is wanted here.
@@ -21,8 +22,6 @@ _HIGHEST_PORT: Final = 65535
 
 
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}|1000000")
-
-Network: TypeAlias = IPv4Network | IPv6Network
 
 
 class Address(NamedTuple):

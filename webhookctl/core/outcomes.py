@@ -203,6 +203,15 @@ class NotAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """We receive again, and ask at once about what was missed meanwhile."""
+
+    down_s: int | None
+    """None: for the first time."""
+    stale_orders: int
+
+
+@dataclass(frozen=True, slots=True)
 class MissedWebhooks:
     """Too many of a supplier's webhooks never came: a person was told, just now."""
 
@@ -238,7 +247,7 @@ class SettingsKept:
 
 Received: TypeAlias = Stored | Duplicate | Rejected | Challenged | TooLarge | NotStored
 """What becomes of one request."""
-Asked: TypeAlias = Found | StillOpen | PersonTold | NotAnswered | PutOff | NotAsked | MissedWebhooks
+Asked: TypeAlias = Found | StillOpen | PersonTold | NotAnswered | PutOff | NotAsked | MissedWebhooks | Resumed
 """What becomes of asking suppliers."""
 Outcome: TypeAlias = (
     Received

@@ -115,7 +115,7 @@ class Apply:
             return _Taken(said, said.state, said.reason)
         found = known.resolved(said)
         if isinstance(found, Unmapped):
-            # Without its key: once the order is known, the same delivery may come again and be applied.
+            # Without its key: the store queues it again once the order is known, and it must be no duplicate of itself.
             return _Taken(found, found.state, found.reason, settled=False)
         order = known.orders.get((found.supplier, found.reference or ""))
         if isinstance(order, SealedError):
@@ -157,8 +157,8 @@ class _Known:
         if len(found) == 1:
             return replace(said, reference=found.pop())
         reason = (
-            f"it names no reference, and no order of {said.supplier} has the id {said.order_id!r} yet: register the "
-            "order, then apply this event again"
+            f"it names no reference, and no order of {said.supplier} has the id {said.order_id!r} yet: this is applied "
+            "once that order is registered"
         )
         if found:
             reason = f"several orders have the id {said.order_id!r}: {', '.join(sorted(found))}"

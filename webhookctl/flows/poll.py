@@ -64,12 +64,15 @@ class Poll:
     """The loop's time at which the run ends."""
     only: Sequence[str] | None = None
     """Ask about the orders of these references, whatever their intervals; None: about the stale ones."""
+    wanted_only: bool = False
+    """Ask about what is to be asked about now, and leave stale orders to another run."""
     asked: int = field(default=0, init=False)
     _over: bool = field(default=False, init=False)
 
     def stop(self) -> None:
         """Take no more; what is being asked comes to its end."""
         self._over = True
+        self.asking.supplier.enough()
 
     def take(self, limit: int) -> list[Batch]:
         """Lease up to `limit` batches."""
@@ -92,7 +95,7 @@ class Poll:
             return [one for one in claims if one is not None]
         return self.leases.claim_stale_orders(
             self.asking.name,
-            older_than=now - self.asking.policy.after,
+            older_than=None if self.wanted_only else now - self.asking.policy.after,
             now=now,
             until=now + LEASE_MS,
             limit=self.asking.supplier.batch,

@@ -229,6 +229,7 @@ def summary_page(summary: Summary, handled: Collection[ActionKind], store: str) 
         "overdue_orders": summary.overdue_orders,
         "events": dict(summary.events),
         "repeats_answered": summary.repeats_answered,
+        "rejected": summary.rejected,
         "actions": actions,
         "oldest_queued_at": _iso(summary.oldest_queued_at),
         "newest_event_at": _iso(summary.newest_event_at),

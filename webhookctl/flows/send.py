@@ -12,6 +12,8 @@ from webhookctl.core.signatures import Key, Scheme, sign
 Post: TypeAlias = Callable[[bytes, Mapping[str, str]], Awaitable[int]]
 """Post (body, headers) and return the status of the answer."""
 
+KEPT: Final = frozenset({200, 201, 202, 204})
+"""What a supplier can be answered whose delivery is on disk: 200, or what its settings say."""
 _WITHIN_DATA: Final = ("order_id", "reference", "status", "balance", "currency", "threshold")
 _WITHIN_ITEM: Final = ("sku", "code", "pin")
 _NUMBER: Final = "{n}"
@@ -82,8 +84,10 @@ class Supplier:
     """Who is played, and how a request leaves."""
 
     scheme: Scheme
-    key: Key
+    key: Key | None
+    """None where nothing is signed."""
     url: str
+    """As the scheme signs it, if it does."""
     post: Post
 
     async def send(self, sending: Sending, number: int, *, now: int) -> Sent:

@@ -1,6 +1,7 @@
 """Every response of the receiver, made once."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 
@@ -54,3 +55,13 @@ TOO_LARGE: Final = _answer(413, b"too large\n", _CLOSE)
 ENCODED: Final = _answer(415, b"send it uncompressed\n", (b"accept-encoding", b"identity"), _CLOSE)
 UNAVAILABLE: Final = _answer(503, b"try again\n", _RETRY_AFTER)
 STOPPING: Final = _answer(503, b"try again\n", _RETRY_AFTER, _CLOSE)
+
+# What becomes of requests that are none as we read them: each ends its connection.
+REFUSALS: Final = {
+    HTTPStatus.BAD_REQUEST: _answer(400, REJECTED.body["body"], _CLOSE),
+    HTTPStatus.NOT_FOUND: NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: NOT_ALLOWED,
+    HTTPStatus.REQUEST_TIMEOUT: _answer(408, b"too slow\n", _CLOSE),
+    HTTPStatus.EXPECTATION_FAILED: _answer(417, b"can't be met\n", _CLOSE),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: _answer(431, b"too large\n", _CLOSE),
+}

@@ -5,16 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Final, TypeAlias
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final
 
-Network: TypeAlias = IPv4Network | IPv6Network
+from webhookctl.core.addresses import Network, is_among, parsed, site
 
 LOOPBACK: Final[tuple[Network, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 _RESERVED: Final = 128
 """Descriptors that clients leave to the store, to calls of ours and to commands."""
-_SITE: Final = 64
-"""Bits of an IPv6 address that say whose it is; whoever has one of those networks has all its addresses."""
 _ADDRESSES_KNOWN: Final = 4096
 
 
@@ -82,15 +80,5 @@ def affordable(connections: int) -> int:
 
 @lru_cache(_ADDRESSES_KNOWN)
 def _site(host: str, trusted: Sequence[Network]) -> str:
-    """Return what counts as one client: an address, or the network of an IPv6 one; empty for a trusted proxy."""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:  # gone already: the system could not say from where it came
-        return "unknown"
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    if any(address in network for network in trusted):
-        return ""
-    if isinstance(address, IPv6Address):
-        return str(IPv6Network((int(address), _SITE), strict=False))
-    return str(address)
+    """Return what counts as one client; empty for a trusted proxy."""
+    return "" if is_among(parsed(host), trusted) else site(host)

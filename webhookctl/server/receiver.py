@@ -21,7 +21,6 @@ from webhookctl.core.signatures import Key, Scheme, Secret
 from webhookctl.server import answers
 from webhookctl.server.answers import Answer
 from webhookctl.server.limits import LOOPBACK
-from webhookctl.server.patience import Patience
 from webhookctl.server.senders import sender_of
 
 Message: TypeAlias = Any
@@ -29,10 +28,9 @@ Message: TypeAlias = Any
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Reply: TypeAlias = Callable[[Answer], object]
-Storing: TypeAlias = asyncio.Future[Stored | Duplicate]
+Storing: TypeAlias = Callable[[Stored | Duplicate | BaseException], object]
 
 MAX_BODY: Final = 1 << 20
-COMMIT_TIMEOUT_S: Final = 2.5
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _PLAIN: Final = frozenset({b"", b"identity"})
 _DISK_IS_FULL: Final = (
@@ -69,7 +67,7 @@ class SupplierDoor:
 
 
 class Receiver:
-    """The ASGI application. What `submit` returns is done when the delivery is durable; `now` gives milliseconds.
+    """The ASGI application. `submit` says what became of a delivery, once it is durable; `now` gives milliseconds.
 
     While `is_full` says so, nothing is submitted: a disk that is full to the brim would be worse. What is not proven
     goes to `quarantine`; `trusted` are the proxies whose word we take for where a request came from.
@@ -78,12 +76,11 @@ class Receiver:
     def __init__(  # noqa: PLR0913 - what a receiver needs of the world
         self,
         suppliers: Mapping[str, SupplierDoor],
-        submit: Callable[[Verified], Storing],
+        submit: Callable[[Verified, Storing], None],
         now: Callable[[], int],
         *,
         record: Callable[[Received], None],
         max_body: int = MAX_BODY,
-        commit_timeout: float = COMMIT_TIMEOUT_S,
         is_full: Callable[[], bool] = lambda: False,
         trusted: Sequence[Network] = LOOPBACK,
         quarantine: Callable[[Rejection], None] = lambda _: None,
@@ -93,7 +90,6 @@ class Receiver:
         self._now = now
         self._record = record
         self._max_body = max_body
-        self._patience = Patience(commit_timeout)
         self._is_full = is_full
         self._trusted = trusted
         self._quarantine = quarantine
@@ -112,10 +108,10 @@ class Receiver:
             await send(answer.start)
             await send(answer.body)
 
-    def take(self, scope: Message, body: bytes, reply: Reply) -> Answer | Storing:
-        """Return the answer to a request that is here whole, or a future: then it comes through `reply`.
+    def take(self, scope: Message, body: bytes, reply: Reply) -> Answer | None:
+        """Return the answer to a request that is here whole; None: it is being stored, and the answer goes to `reply`.
 
-        The future may be cancelled: the answer is then that we are stopping.
+        Of `scope` only the path as it came, the method, the headers and the client are looked at.
         """
         door = self._entered(scope, len(body))
         if isinstance(door, Answer):
@@ -141,7 +137,7 @@ class Receiver:
             if not message["more_body"]:
                 answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
                 taken = self.take(scope, b"".join(chunks), partial(_settle, answer))
-                return taken if isinstance(taken, Answer) else await answer
+                return taken or await answer
             found = self._entered(scope, size)
         return found
 
@@ -167,7 +163,7 @@ class Receiver:
         door = self._doors.get(path.rpartition(b"/")[0])
         return door if door and door.path_secrets else None
 
-    def _submitted(self, door: SupplierDoor, scope: Message, delivery: Delivery, reply: Reply) -> Answer | Storing:
+    def _submitted(self, door: SupplierDoor, scope: Message, delivery: Delivery, reply: Reply) -> Answer | None:
         """Prove the delivery and have it stored; raises `SignatureError`."""
         sender = sender_of(scope, self._trusted) if door.allowed else ""
         presented = door.presented(scope["raw_path"])
@@ -176,10 +172,8 @@ class Receiver:
             return answer
         if self._is_full():
             raise StoreFullError(_DISK_IS_FULL)
-        storing = self._submit(verified)
-        self._patience.watch(storing)
-        storing.add_done_callback(partial(self._stored, door, reply))
-        return storing
+        self._submit(verified, partial(self._stored, door, reply))
+        return None
 
     def _challenged(self, door: SupplierDoor, challenge: Challenge, verified: Verified) -> Answer | None:
         """Answer a delivery that only asks whether the address is ours, with the key that it was proven with."""
@@ -196,18 +190,16 @@ class Receiver:
         self._quarantine(Rejection(delivery, sender, error.reason, str(error), presented))
         return answers.REJECTED
 
-    def _stored(self, door: SupplierDoor, reply: Reply, storing: Storing) -> None:
-        if storing.cancelled():
-            reply(answers.STOPPING)
-        elif error := storing.exception():
-            reply(self._unstored(door.name, error))
+    def _stored(self, door: SupplierDoor, reply: Reply, outcome: Stored | Duplicate | BaseException) -> None:
+        if isinstance(outcome, BaseException):
+            reply(self._unstored(door.name, outcome))
         else:
-            self._record(storing.result())
+            self._record(outcome)
             reply(door.stored)
 
     def _unstored(self, supplier: str, error: BaseException) -> Answer:
-        late = f"the store did not commit within {self._patience.seconds:g} s"
-        self._record(NotStored(supplier, late if isinstance(error, TimeoutError) else told(error)))
+        late = isinstance(error, TimeoutError)
+        self._record(NotStored(supplier, "the store did not commit in time" if late else told(error)))
         return answers.UNAVAILABLE
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 GRACE_S: Final = 8
 """How long open requests may take to end; what comes after (the worker, the last commit) must fit into 10 s as well."""
+_OBJECTS_PER_SEARCH: Final = 20_000
 _TICKS_PER_SWEEP: Final = 5
 """uvicorn ticks ten times a second."""
 _LAST_WORDS_S: Final = 1.0
@@ -36,6 +38,10 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` in a loop of uvloop and return what it returns."""
+    # What was imported stays, and what requests leave behind hardly ever hangs together: Python's search for such
+    # circles, which by default looks after every 700 objects, would take a twentieth of the time.
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_PER_SEARCH, 20, 50)
     return uvloop.run(main)
 
 
@@ -210,6 +216,11 @@ class _Server(uvicorn.Server):
         ]
         self.started = True
         self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in tuple(self._connections()):  # the grace is over
+            connection.give_up()
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_PER_SWEEP == 0:

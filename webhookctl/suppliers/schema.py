@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.mapping import BodyForm
 from webhookctl.core.mapping import Mapping as BodyMapping
@@ -80,7 +81,7 @@ KEYS: Final[Mapping[str, Reader]] = {
     "confirm": choice(ConfirmRule),
     "ack_status": status,
     "ack_body": text,
-    "challenge": text,
+    "challenge": choice(Challenge),
     "retries": text,
     "map": _table,
     "api": _table,

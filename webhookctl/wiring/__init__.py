@@ -11,7 +11,7 @@ from webhookctl import config
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher, parse_key
 from webhookctl.adapters.cipher_clear import ClearCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
-from webhookctl.core.errors import SettingsError
+from webhookctl.core.errors import SettingsError, UsageError
 from webhookctl.core.orders import ActionKind
 
 if TYPE_CHECKING:
@@ -97,6 +97,14 @@ def confidential_headers(settings: "Settings", supplier: str) -> frozenset[bytes
     """Return the headers (lower case) in which this supplier sends its signature or token."""
     known = settings.suppliers.get(supplier)
     return frozenset(name.key for name in known.scheme.signature_header) if known else frozenset()
+
+
+def secret_references(settings: "Settings", supplier: str | None) -> dict[str, list[str]]:
+    """Return what proves each supplier's deliveries: its secrets, or those in its path where it signs nothing."""
+    if supplier is not None and supplier not in settings.suppliers:
+        raise UsageError(f"There is no supplier {supplier!r} in the settings.")
+    chosen = {supplier: settings.suppliers[supplier]} if supplier else settings.suppliers
+    return {name: [str(one) for one in known.secrets or known.path_secret] for name, known in chosen.items()}
 
 
 def handled_kinds(settings: "Settings") -> frozenset[ActionKind]:

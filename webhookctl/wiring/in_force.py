@@ -174,6 +174,7 @@ def door(settings: Settings, name: str) -> SupplierDoor:
         name,
         supplier.scheme,
         keys,
+        url=supplier.url,
         head_ok=supplier.answers_head,
         allowed=supplier.allow_ips,
         path_secrets=path_secrets,

@@ -33,6 +33,7 @@ from webhookctl.server.receiver import Receiver
 from webhookctl.wiring import handled_kinds, now_ms, steady_clock, store
 from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
 from webhookctl.wiring.quarantining import Quarantining
+from webhookctl.wiring.serve_polling import ServePolling
 from webhookctl.worker import Line, Worker
 
 _AT_ONCE: Final = (16, 16, notify.AT_ONCE)
@@ -134,7 +135,7 @@ async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _
     machine.receiver = receiver
     grace_s = settings.serve.grace / 1000
     async with _running(machine, again):
-        working = asyncio.create_task(machine.worker(grace_s).run(machine.until)) if worker else None
+        working = asyncio.create_task(_work_and_ask(machine, grace_s)) if worker else None
         keeping = asyncio.create_task(quarantining.run(machine.until))
         await run.serve(
             receiver,
@@ -159,6 +160,10 @@ async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _
 
 def _limits(serve: ServeSettings) -> Limits:
     return Limits(serve.max_connections, serve.max_per_address, serve.trusted_proxies)
+
+
+async def _work_and_ask(machine: "_Machine", grace_s: float) -> None:
+    await asyncio.gather(machine.worker(grace_s).run(machine.until), machine.polling().run(machine.until))
 
 
 @asynccontextmanager
@@ -217,6 +222,11 @@ class _Machine:
             grace_s=grace_s,
         )
 
+    def polling(self) -> ServePolling:
+        return ServePolling(
+            lambda: self.in_force.settings, self._opened, self.outbound, self.tally.record, self.tally.wake.set
+        )
+
     async def aclose(self) -> None:
         await self.outbound.aclose()
 
@@ -268,7 +278,7 @@ def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbo
 async def _work(machine: _Machine, again: Callable[[], Settings], *, once: bool) -> str:
     async with _running(machine, again):
         worker = machine.worker(machine.in_force.settings.serve.grace / 1000)
-        await (worker.run_once() if once else worker.run(machine.until))
+        await (worker.run_once() if once else _work_and_ask(machine, machine.in_force.settings.serve.grace / 1000))
     if machine.broken:
         raise machine.broken
     return machine.tally.last_words()

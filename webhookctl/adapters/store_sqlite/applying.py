@@ -21,7 +21,9 @@ _UNSTORABLE: Final = (ValueError, OverflowError, IntegrityError, DataError, Seal
 """What one event can raise that its neighbours must not suffer for: half a surrogate pair, a number beyond 64 bits, a
 text of a gigabyte, an order whose old codes can't be opened."""
 
-_IS_HELD: Final = "SELECT supplier FROM events WHERE id = ? AND claim = ? AND state = 'queued'"
+_IS_HELD: Final = """
+    SELECT supplier, EXISTS (SELECT 1 FROM event_orders WHERE event_id = id) FROM events
+    WHERE id = ? AND claim = ? AND state = 'queued'"""
 _SEEN: Final = "SELECT event_id FROM event_keys WHERE supplier = ? AND key = ?"
 _REMEMBER: Final = "INSERT OR IGNORE INTO event_keys (supplier, key, event_id) VALUES (?, ?, ?)"
 _FINISH: Final = """
@@ -79,7 +81,8 @@ class Applying:
             self._finish(application, EventState.DUPLICATE, earlier)
             return Applied.DUPLICATE
         self._finish(application, application.state, None)
-        self._name_orders(application, held[0])
+        if application.orders or held[1]:
+            self._name_orders(application, held[0])
         return Applied.DONE
 
     def _earlier(self, application: Application) -> int | None:

@@ -1,5 +1,6 @@
 """The event log: claimed, applied, listed and looked up."""
 
+import json
 import re
 import secrets
 from collections.abc import Sequence
@@ -35,6 +36,13 @@ _CLAIM: Final = f"""
     WHERE id IN (
         SELECT id FROM events INDEXED BY events_queue WHERE {_FREE} AND attempts < :most ORDER BY id LIMIT :limit
     ) RETURNING {COLUMNS}, sealed"""  # noqa: S608 - our own words
+
+# Which secret matched last is noted here, as intake only appends. What was polled matched none.
+_NOTE_SECRETS: Final = """
+    INSERT INTO secret_uses (supplier, matched, last_at)
+    SELECT supplier, matched, max(received_at) FROM events
+    WHERE id IN (SELECT value FROM json_each(?)) AND via IN ('webhook', 'reverify') GROUP BY supplier, matched
+    ON CONFLICT (supplier, matched) DO UPDATE SET last_at = max(last_at, excluded.last_at)"""
 
 _QUEUED: Final = Listing("events", COLUMNS, "received_at", "state = 'queued'", (), "events_queue")
 _HANDLED: Final = Listing(
@@ -98,7 +106,9 @@ class SqliteEvents:
             return []
         with self.connection.writing() as raw:
             applying = Applying(raw, self.cipher, self.dedup_key, now)
-            return [applying.apply(application) for application in applications]
+            applied = [applying.apply(application) for application in applications]
+            raw.execute(_NOTE_SECRETS, (json.dumps([application.id for application in applications]),))
+            return applied
 
     def find(self, query: EventQuery) -> list[StoredEvent]:
         filters = {

@@ -14,7 +14,7 @@ from webhookctl.core.ports.cipher import Cipher
 if TYPE_CHECKING:
     import sqlite3
 
-EventRow: TypeAlias = tuple[str, int, str, bytes, str, bytes]
+EventRow: TypeAlias = tuple[str, int, str, bytearray, str, bytearray]
 
 _MOST_ROWS: Final = 256
 """Of one statement."""
@@ -37,15 +37,19 @@ class SqliteIntake:
 
 
 def event_row(cipher: Cipher, verified: Verified) -> EventRow:
-    """Make the row of a new event."""
+    """Make the row of a new event.
+
+    Nothing in it but plain texts, numbers and bytearrays: of whatever else there is, bytes too, Python's sqlite3 first
+    asks whether somebody has registered an adapter, and that takes longer than to encrypt it.
+    """
     delivery = verified.delivery
     return (
         delivery.supplier,
         delivery.received_at,
-        delivery.via,
-        delivery.delivery_id,
+        str.__str__(delivery.via),
+        bytearray(delivery.delivery_id),
         verified.matched,
-        seal_delivery(cipher, verified),
+        bytearray(seal_delivery(cipher, verified)),
     )
 
 

@@ -18,26 +18,27 @@ from webhookctl.core.ports.leases import Concern, Endings, Leased, Settled, Stan
 if TYPE_CHECKING:
     import sqlite3
 
-# Three short walks, each in the order of its index: never asked, due again, to be asked now.
+# Three short walks, each in the order of its index: to be asked now (first of all), never asked, due again.
 _WANTED: Final = """
-    SELECT rowid AS row, created_at FROM orders INDEXED BY orders_ask_now
+    SELECT rowid AS row, 0 AS turn, created_at FROM orders INDEXED BY orders_ask_now
     WHERE supplier = :supplier AND ask_at <= :now AND (ask_claim IS NULL OR next_ask_at <= :now)
     ORDER BY ask_at LIMIT :limit"""
 _DUE: Final = f"""
-    SELECT * FROM (
-        SELECT rowid AS row, created_at FROM orders INDEXED BY orders_never_asked
+    SELECT * FROM ({_WANTED})
+    UNION ALL SELECT * FROM (
+        SELECT rowid AS row, 1 AS turn, created_at FROM orders INDEXED BY orders_never_asked
         WHERE supplier = :supplier AND created_at <= :older_than AND status IN ('pending', 'partial')
             AND next_ask_at IS NULL AND given_up_at IS NULL
         ORDER BY created_at LIMIT :limit)
-    UNION SELECT * FROM (
-        SELECT rowid, created_at FROM orders INDEXED BY orders_to_ask
+    UNION ALL SELECT * FROM (
+        SELECT rowid AS row, 1 AS turn, created_at FROM orders INDEXED BY orders_to_ask
         WHERE supplier = :supplier AND next_ask_at <= :now AND status IN ('pending', 'partial')
             AND given_up_at IS NULL
-        ORDER BY next_ask_at LIMIT :limit)
-    UNION SELECT * FROM ({_WANTED})"""
-_PICK: Final = f"SELECT row FROM ({_DUE}) ORDER BY created_at LIMIT :limit"  # noqa: S608 - our own words
+        ORDER BY next_ask_at LIMIT :limit)"""  # noqa: S608 - our own words
+_PICK: Final = f"SELECT row FROM ({_DUE}) GROUP BY row ORDER BY min(turn), created_at LIMIT :limit"  # noqa: S608 - our own words
 _PICK_WANTED: Final = f"SELECT row FROM ({_WANTED})"  # noqa: S608 - our own words
-_COUNT: Final = f"SELECT count(*) FROM ({_DUE})"  # noqa: S608 - our own words
+_IS_ANY_WANTED: Final = f"SELECT 1 FROM ({_WANTED})"  # noqa: S608 - our own words
+_COUNT: Final = f"SELECT count(DISTINCT row) FROM ({_DUE})"  # noqa: S608 - our own words
 _LIST: Final = f"""
     SELECT {order_rows.COLUMNS} FROM orders WHERE rowid IN ({_PICK}) ORDER BY created_at"""  # noqa: S608 - our own words
 _ITEMS: Final = "SELECT count(*) FROM items WHERE reference = ? AND supplier = ?"
@@ -47,10 +48,10 @@ _READ_ONE: Final = f"""
     SELECT {_LEASED}, rowid FROM orders
     WHERE reference = ? AND supplier = ? AND (ask_claim IS NULL OR next_ask_at <= ?)"""  # noqa: S608 - our own words
 _LEASE: Final = "UPDATE orders SET ask_claim = ?, next_ask_at = ? WHERE rowid = ?"
-# What was asked about after `ask_at` has been asked; what somebody wanted since then is still wanted.
+# What was wanted has been asked, or is wanted again later; what somebody wants since then is still wanted now.
 _SETTLE: Final = """
     UPDATE orders SET ask_claim = NULL, next_ask_at = ?, asks = asks + ?, ask_note = ?,
-        ask_at = CASE WHEN ? AND ask_at IS ? THEN NULL ELSE ask_at END
+        ask_at = CASE WHEN ask_at IS ? THEN ? ELSE ask_at END
     WHERE reference = ? AND supplier = ? AND ask_claim = ?"""
 _IS_OPEN: Final = """
     SELECT 1 FROM orders WHERE reference = ? AND supplier = ? AND status IN ('pending', 'partial')"""
@@ -98,6 +99,10 @@ class SqliteLeases:
                 return []
         with self.connection.writing() as raw:
             return _lease(raw, raw.execute(_READ.format(pick=pick), names).fetchall(), until)
+
+    def is_any_wanted(self, supplier: str, *, now: int) -> bool:
+        with self.connection.reading() as raw:
+            return raw.execute(_IS_ANY_WANTED, {"supplier": supplier, "now": now, "limit": 1}).fetchone() is not None
 
     def claim_order(self, supplier: str, reference: str, *, now: int, until: int) -> Leased | None:
         with self.connection.writing() as raw:
@@ -172,7 +177,8 @@ def _settle(raw: "sqlite3.Connection", one: Settled, now: int) -> bool:
     key = (leased.order.reference, leased.order.supplier)
     next_at = leased.due_at if one.next_at is None else one.next_at
     note = one.note if one.answered else leased.note
-    values = (next_at, one.answered, note, one.answered, leased.order.ask_at, *key, leased.claim)
+    wanted_at = None if one.answered or leased.order.ask_at is None else one.next_at or leased.order.ask_at
+    values = (next_at, one.answered, note, leased.order.ask_at, wanted_at, *key, leased.claim)
     if raw.execute(_SETTLE, values).rowcount != 1 or one.concern is None:
         return False
     return _tell(raw, one.concern, key, now)

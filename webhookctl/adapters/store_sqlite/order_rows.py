@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from webhookctl.adapters.store_sqlite.event_rows import queue_waiting
 from webhookctl.adapters.store_sqlite.sealing import open_code, seal_code
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Item
@@ -55,6 +56,8 @@ def save(raw: "sqlite3.Connection", cipher: Cipher, order: Order) -> bool:
     if load_items(raw, cipher, order.key) != order.items:
         raw.execute(_FORGET_ITEMS, order.key)
         raw.executemany(_ADD_ITEM, [_item_row(cipher, order, place) for place in range(len(order.items))])
+    if order.order_id is not None:
+        queue_waiting(raw, order.supplier, order.order_id)
     return True
 
 

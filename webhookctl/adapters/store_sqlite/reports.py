@@ -28,6 +28,8 @@ _UNTOLD: Final = """
     SELECT count(*) FROM actions INDEXED BY actions_due
     WHERE state = 'waiting' AND kind = 'alert' AND error IS NOT NULL"""
 _REPEATS: Final = "SELECT coalesce(sum(n), 0) FROM repeats"
+_REJECTED: Final = "SELECT count(*) FROM rejected INDEXED BY rejected_by_time"
+_LAST_MATCHES: Final = "SELECT supplier, matched, last_at FROM secret_uses"
 _OLDEST_QUEUED: Final = """
     SELECT received_at FROM events INDEXED BY events_queue WHERE state = 'queued' ORDER BY id LIMIT 1"""
 _NEWEST: Final = "SELECT received_at FROM events WHERE id = (SELECT max(id) FROM events)"
@@ -49,11 +51,16 @@ class SqliteReports:
                 held_orders=_number(raw, _HELD) or 0,
                 overdue_orders=_number(raw, _OVERDUE, now) or 0,
                 repeats_answered=_number(raw, _REPEATS) or 0,
+                rejected=_number(raw, _REJECTED) or 0,
                 oldest_queued_at=_number(raw, _OLDEST_QUEUED),
                 newest_event_at=_number(raw, _NEWEST),
                 journal_mode=self.connection.journal.value,
                 untold_alerts=_number(raw, _UNTOLD) or 0,
             )
+
+    def secret_uses(self) -> dict[tuple[str, str], int]:
+        with self.connection.reading() as raw:
+            return {(supplier, matched): last_at for supplier, matched, last_at in raw.execute(_LAST_MATCHES)}
 
 
 def _number(raw: "sqlite3.Connection", statement: str, *values: int) -> int | None:

@@ -134,6 +134,11 @@ _SEVERAL_ORDERS: Final = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX event_orders_by_reference ON event_orders (reference, supplier) WHERE reference IS NOT NULL",
     "CREATE INDEX event_orders_by_order_id ON event_orders (order_id, supplier) WHERE order_id IS NOT NULL",
+    # What waits for an order that nobody knows yet: few, and looked for whenever an order is saved.
+    "CREATE INDEX event_orders_waiting ON event_orders (order_id, supplier) WHERE reference IS NULL",
+    """
+    CREATE INDEX events_waiting ON events (order_id, supplier)
+    WHERE state = 'dead' AND reference IS NULL AND order_id IS NOT NULL""",
     "CREATE INDEX orders_by_order_id ON orders (order_id, supplier) WHERE order_id IS NOT NULL",
     "ALTER TABLE items ADD COLUMN media_type TEXT",
 )

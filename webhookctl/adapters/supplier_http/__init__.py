@@ -56,6 +56,9 @@ class HttpSupplier:
             calls = min(calls, max(1, round(api.per_second * _SECONDS)))
         return calls * per_call
 
+    def enough(self) -> None:
+        self.caller.over = True
+
     async def ask(self, orders: Sequence[Order], *, until: float) -> Sequence[Reply]:
         replies: list[Reply] = [NotAsked() for _ in orders]
         units = self._units(orders)
@@ -67,7 +70,10 @@ class HttpSupplier:
         return replies
 
     def _is_known(self) -> bool:
-        return self.condition.answered or self.condition.stopped is not None
+        return self.condition.answered or self._is_over()
+
+    def _is_over(self) -> bool:
+        return self.caller.over or self.condition.stopped is not None
 
     def _units(self, orders: Sequence[Order]) -> _Units:
         """Yield what goes into one call each."""
@@ -81,7 +87,7 @@ class HttpSupplier:
 
     async def _work(self, units: _Units, orders: Sequence[Order], replies: list[Reply], until: float) -> None:
         for unit in units:
-            if self.condition.stopped is not None:
+            if self._is_over():
                 return
             await self._take(unit, orders, replies, until)
 

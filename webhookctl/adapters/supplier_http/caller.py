@@ -86,6 +86,8 @@ class Caller:
     """Milliseconds since 1970: a Retry-After may be a date."""
     first_wait_s: float = 0.5
     condition: Condition = field(default_factory=Condition, init=False)
+    over: bool = field(default=False, init=False)
+    """Nothing more is wanted of it in this run."""
     _pace: Pace = field(init=False)
     _slots: asyncio.Semaphore = field(init=False)
     _failed: int = field(default=0, init=False)
@@ -146,7 +148,7 @@ class Caller:
     async def _once(self, path: str, headers: Mapping[str, str], until: float) -> bytes | None:
         async with self._slots:
             await self._pace.turn(until)
-            if self.condition.stopped is not None:
+            if self.over or self.condition.stopped is not None:
                 raise StoppedError
             left_s = max(until - asyncio.get_running_loop().time(), 0.05)
             timeout_s = min(self.api.timeout_s, left_s)

@@ -39,13 +39,7 @@ class _Number(str):
 def parse_json(body: bytes) -> Value:
     """Parse strictly; raises `UnreadableError` with a sentence."""
     try:
-        return json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_int=_Number,
-            parse_float=_Number,
-            parse_constant=_refuse_constant,
-        )
+        return _DECODER.decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise UnreadableError(f"the body is not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
@@ -68,6 +62,11 @@ def _object(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
 
 def _refuse_constant(name: str) -> object:
     raise UnreadableError(f"the body is not JSON: {name} is not a JSON number")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_Number, parse_float=_Number, parse_constant=_refuse_constant
+)
 
 
 def parse_form(body: bytes) -> Value:

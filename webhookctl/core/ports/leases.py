@@ -93,8 +93,11 @@ class Leases(Protocol):
 
         With None only the latter.
 
-        Oldest first. What nobody settles comes back at `until`.
+        The latter first, then the oldest. What nobody settles comes back at `until`.
         """
+
+    def is_any_wanted(self, supplier: str, *, now: int) -> bool:
+        """Return whether an order is to be asked about now, whatever its interval."""
 
     def claim_order(self, supplier: str, reference: str, *, now: int, until: int) -> Leased | None:
         """Lease this order whatever its state and interval; None where somebody else has it, or there is none."""

@@ -19,6 +19,8 @@ class Summary:
     overdue_orders: int
     repeats_answered: int
     """Deliveries that were answered 200 without a row, as the same bytes had been stored."""
+    rejected: int
+    """Deliveries in the quarantine."""
     oldest_queued_at: int | None
     newest_event_at: int | None
     journal_mode: str
@@ -32,3 +34,6 @@ class Reports(Protocol):
 
     def summary(self, *, now: int) -> Summary:
         """Count everything."""
+
+    def secret_uses(self) -> dict[tuple[str, str], int]:
+        """Return when a delivery that was applied matched each secret last, by (supplier, reference of the secret)."""

@@ -111,6 +111,9 @@ class Supplier(Protocol):
     def batch(self) -> int:
         """How many orders to ask about at once, so that it is never idle and answers are kept soon."""
 
+    def enough(self) -> None:
+        """Put no more questions: what is on its way comes to its end."""
+
     async def ask(self, orders: Sequence[Order], *, until: float) -> Sequence[Reply]:
         """Ask about each, until the loop's time `until`; a reply for each, in their order; never raises for it."""
 

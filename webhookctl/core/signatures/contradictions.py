@@ -106,7 +106,7 @@ _CONTRADICTIONS: Final[tuple[tuple[str, _IsBroken, str], ...]] = (
         lambda scheme, _: (
             not scheme.timestamp_sources and any("timestamp" in template.names for template in scheme.templates)
         ),
-        "{timestamp} is signed, but nothing says where it stands: set timestamp_header (or _key, or _pointer)",
+        "timestamp_header is missing: {timestamp} is signed, and nothing says where it stands (nor a timestamp_key)",
     ),
     (
         "signed",
@@ -123,7 +123,7 @@ _CONTRADICTIONS: Final[tuple[tuple[str, _IsBroken, str], ...]] = (
         lambda scheme, _: (
             scheme.kind is Kind.DIGEST and any("secret" not in template.names for template in scheme.templates)
         ),
-        "a digest without {secret} is one that anybody can compute: put {secret} where the supplier puts it",
+        "signed must have {secret} in kind digest, where the supplier puts it: one without it anybody can compute",
     ),
     (
         "signed",
@@ -157,7 +157,7 @@ _CONTRADICTIONS: Final[tuple[tuple[str, _IsBroken, str], ...]] = (
             and scheme.signature_pointer is not None
             and scheme.in_body.covers(scheme.signature_pointer)
         ),
-        "a signature in the body can't sign itself: cut it out with {body-without:/pointer} in signed_in_body",
+        "signed_in_body covers the signature, which can't sign itself: cut it out with {body-without:/pointer}",
     ),
     (
         "signed",
@@ -165,7 +165,7 @@ _CONTRADICTIONS: Final[tuple[tuple[str, _IsBroken, str], ...]] = (
             scheme.kind in {Kind.HMAC, Kind.ED25519}
             and any(not template.names & _OF_THE_DELIVERY for template in scheme.templates)
         ),
-        "what is signed holds nothing of the delivery, so that each would have the same signature: add {body}",
+        "signed holds nothing of the delivery, so that each would have the same signature: add {body}",
     ),
     (
         "event_id_header",

@@ -96,6 +96,11 @@ class Scheme:
         places = (self.signature_pointer, self.timestamp_pointer, self.single_item)
         return any(places) or any(template.fields or template.cuts for template in self.templates)
 
+    @property
+    def signs_url(self) -> bool:
+        """Return whether the address that the supplier posts to must be known."""
+        return any("url" in template.names for template in self.templates)
+
     def keys(self, secrets: Sequence[Secret], *, allow_short: bool = False) -> tuple[Key, ...]:
         """Decode what deliveries are checked with, once; raises `SchemeError` for "secrets", naming references only."""
         match self.kind:
@@ -113,12 +118,6 @@ class Scheme:
         if self.kind is Kind.ED25519:
             return decoding.decode_private(secret, self.secret_encoding, self.secret_prefix)
         return decoding.decode([secret], self.secret_encoding, self.secret_prefix, allow_short=allow_short)[0]
-
-    def proves(self, pointer: Pointer) -> bool:
-        """Return whether nobody but the supplier can have written what stands at `pointer` of the body."""
-        if self.kind in {Kind.TOKEN, Kind.NONE}:
-            return False
-        return all(template.covers(pointer) for template in self.templates)
 
 
 def _unknown(key: str) -> SchemeError:

@@ -1,7 +1,7 @@
 """Is this delivery really from its supplier?"""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from webhookctl.core import jsontext
@@ -20,8 +20,7 @@ MOST_ITEMS: Final = 64
 _MOST_NAMED: Final = 5
 _LONGEST_SHOWN: Final = 40
 _LOOKS_LIKE_ONE: Final = re.compile(rb"signature|hmac|hash|digest|sign$|[-_]sig\b")
-_NOUNS: Final[Mapping[Kind, str]] = {Kind.TOKEN: "token"}
-"""What a delivery is to have; in all other kinds, a signature."""
+_LOOKS_LIKE_TOKEN: Final = re.compile(rb"token|secret|authorization|api-?key")
 UNPROVEN: Final = "none"
 """What a delivery is said to match where the scheme proves nothing."""
 
@@ -94,15 +93,15 @@ def _presented(source: Source, scheme: Scheme, delivery: Delivery) -> _Presented
 
 def _missing(scheme: Scheme, delivery: Delivery, further: str = "") -> SignatureError:
     wanted = ", ".join(map(str, scheme.signature_header))
-    noun = _NOUNS.get(scheme.kind, "signature")
+    noun, alike = ("token", _LOOKS_LIKE_TOKEN) if scheme.kind is Kind.TOKEN else ("signature", _LOOKS_LIKE_ONE)
     words = f"The delivery has no {noun}: no header {wanted}." if wanted else f"The delivery has no {noun}."
-    alike = dict.fromkeys(
+    seen = dict.fromkeys(
         printable(name.decode("latin-1"))[:_LONGEST_SHOWN]
         for name, _ in delivery.headers
-        if _LOOKS_LIKE_ONE.search(name) and name not in scheme.headers
+        if alike.search(name) and name not in scheme.headers
     )
-    seen = f" It has {', '.join(list(alike)[:_MOST_NAMED])}: is that the one to name in signature_header?"
-    return SignatureError(Reason.MISSING_HEADER, words + further + (seen if alike else ""))
+    hint = f" It has {', '.join(list(seen)[:_MOST_NAMED])}: is that the one to name in signature_header?"
+    return SignatureError(Reason.MISSING_HEADER, words + further + (hint if seen else ""))
 
 
 def _signatures(presented: _Presented, scheme: Scheme) -> tuple[list[bytes], bytes | None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.supplier_samples import samples
 from webhookctl import config, suppliers
 from webhookctl.cli import app
 from webhookctl.cli.preset_page import COLUMNS, row, settings_text
@@ -38,6 +39,7 @@ def test_a_preset_printed_into_the_settings_works(tmp_path: Path, name: str) -> 
     named = f'[suppliers.{name}]\npreset = "{name}"\n'
     named += f'path_secret = "env:{_variable(name)}_PATH"\n' if preset["kind"] == "none" else ""
     named += f'secrets = ["env:{_variable(name)}_SECRET"]\n' if preset["kind"] != "none" else ""
+    named += "\n".join(re.findall(r"^url = .*\n", text, re.MULTILINE))
     named += _table_of(text, f"suppliers.{name}.params")
     named += _table_of(text, f"suppliers.{name}.api.auth")
 
@@ -113,12 +115,12 @@ def test_an_unknown_preset() -> None:
 
 
 def test_the_readmes_table_is_made_from_the_presets() -> None:
-    """Each line of the README's table is what `suppliers list` says."""
+    """It has each supplier of digital goods, and says of it what `suppliers list` says."""
     section = README.read_text("utf-8").split("<!-- table of suppliers", 1)[1]
     lines = [line for line in section.split("\n\n", 1)[0].splitlines() if line.startswith("|")]
 
     assert lines[0] == f"| {' | '.join(COLUMNS)} |"
-    assert lines[2:] == [readme_line(name) for name in suppliers.names()]
+    assert lines[2:] == [readme_line(name) for name in samples()]
 
 
 def readme_line(name: str) -> str:
