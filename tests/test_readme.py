@@ -5,7 +5,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from webhookctl import suppliers
+from webhookctl.config.api_settings import ApiSettings
 from webhookctl.config.door_settings import DoorSettings
+from webhookctl.config.settings import keys_of
 from webhookctl.core.events import EventType
 from webhookctl.core.orders import TABLE, Cell
 from webhookctl.core.signatures import Scheme
@@ -54,6 +56,14 @@ def cells(line: str) -> list[str]:
 
 def told(cell: Cell) -> str:
     return "; ".join(filter(None, (cell.to or "\N{EN DASH}", ", ".join(cell.duties))))
+
+
+def test_the_table_of_the_api_is_the_programs() -> None:
+    """Each key of `[suppliers.NAME.api]` stands in the README, and none that is not there."""
+    section = README.read_text().split("<!-- table of api", 1)[1].split("\n\n", 1)[0]
+    rows = [cells(line)[0].strip("`") for line in section.splitlines() if line.startswith("| `")]
+
+    assert sorted(rows) == sorted(keys_of(ApiSettings))
 
 
 def test_the_first_two_blocks_are_one_command_each() -> None:

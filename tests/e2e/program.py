@@ -75,6 +75,22 @@ class Program:
         return json.loads(self.ok(*arguments, "--json"))
 
     @contextmanager
+    def start(self, *arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
+        """Run a command that goes on until the block ends."""
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            self._command(*arguments),
+            cwd=self.folder,
+            env=self._environ(),
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+    @contextmanager
     def serve(self, *arguments: str) -> Iterator[Serving]:
         process = subprocess.Popen(  # noqa: S603 - our own program
             self._command("serve", *arguments),

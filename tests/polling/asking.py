@@ -9,7 +9,6 @@ from typing import Any
 
 import uuid_utils
 
-from tests.store.building import claim_events
 from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.adapters.supplier_http import Authorisation, Caller, Fixed, HttpSupplier
@@ -19,7 +18,7 @@ from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.mapping import Mapping
 from webhookctl.core.orders import CodesRule, Order, Policy
 from webhookctl.core.outcomes import Asked
-from webhookctl.core.retries import HOUR, MINUTE
+from webhookctl.core.retries import MINUTE
 from webhookctl.fanout import Job, fan_out
 from webhookctl.flows.apply import Apply, Supplier
 from webhookctl.flows.poll import Asking, Poll
@@ -126,6 +125,3 @@ def ask(  # noqa: PLR0913 - what a run can differ in
             return await run(poll, applied=store)
 
     return asyncio.run(all_of_it())
-
-
-__all__ = ["HOUR", "claim_events"]

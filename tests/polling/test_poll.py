@@ -3,13 +3,15 @@
 import json
 
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
-from tests.polling.asking import HOUR, KEY, actions_of, api, arrive, ask, order_of, said
+from tests.polling.asking import KEY, actions_of, api, arrive, ask, order_of, said
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.core.events import EventState
 from webhookctl.core.orders import CodesRule, OrderStatus
 from webhookctl.core.outcomes import Found, NotAnswered, NotAsked, PersonTold, StillOpen
 from webhookctl.core.ports.events import EventQuery
+from webhookctl.core.retries import HOUR
 
 
 def test_a_fulfilled_order_is_delivered(store: SqliteStore, httpserver: HTTPServer) -> None:
@@ -75,6 +77,20 @@ def test_a_late_webhook_is_a_duplicate_and_counted(store: SqliteStore, httpserve
     assert actions_of(store) == [("deliver", "order")]
     assert (ended.ended, ended.found, ended.late, ended.missed) == (1, 1, 1, 0)
     assert 0 < ended.most_late_ms < HOUR
+
+
+def test_a_webhook_that_says_otherwise_is_not_late(store: SqliteStore, httpserver: HTTPServer) -> None:
+    """A webhook that contradicts what asking found is a conflict, alerted as such, and counts as no late one."""
+    arrive(store, 1)
+    httpserver.expect_request("/orders/S-1").respond_with_json(said("S-1", "done", "CODE-1"))
+    ask(store, api(httpserver.url_for("")))
+
+    arrive(store, 1, age=-1000, status="failed")
+
+    (ended,) = store.leases.endings(since=0)
+    assert (ended.late, ended.missed) == (0, 1)
+    assert store.events.find(EventQuery())[0].state is EventState.DONE
+    assert sorted(actions_of(store)) == [("alert", "failed after fulfilled"), ("deliver", "order")]
 
 
 def test_a_missed_webhook_is_counted(store: SqliteStore, httpserver: HTTPServer) -> None:
@@ -250,6 +266,25 @@ def test_a_hundred_orders_in_one_call(store: SqliteStore, httpserver: HTTPServer
     assert [item.code.reveal() for item in order_of(store, ("acme", "R-99")).items if item.code] == ["C-99"]
 
 
+def test_many_are_looked_for_in_the_list_of_their_time(store: SqliteStore, httpserver: HTTPServer) -> None:
+    """Without a list by ids, the pages of the list by time are read; who is not in them is asked about alone."""
+    arrive(store, *range(1, 31))
+    pages = {"1": range(1, 21), "2": range(21, 30)}
+
+    def page(request: Request) -> Response:
+        rows = [said(f"S-{n}", "done", f"C-{n}") for n in pages[request.args["page"]]]
+        return Response(json.dumps({"results": rows}), content_type="application/json")
+
+    httpserver.expect_request("/orders").respond_with_handler(page)
+    httpserver.expect_request("/orders/S-30").respond_with_json(said("S-30", "done", "C-30"))
+    listing = {"path": "/orders?since={since}&page={page}", "page_size": 20, "map": {"each": "/results/*", **_MAP}}
+
+    outcomes = ask(store, api(httpserver.url_for(""), list=listing))
+
+    assert sum(isinstance(one, Found) for one in outcomes) == 30
+    assert len(httpserver.log) == 3
+
+
 _MAP = {"order_id": "/id", "reference": "/reference", "status": "/status", "items": "/items/*", "code": "/code"}
 
 
@@ -259,7 +294,11 @@ def test_the_intervals_grow(store: SqliteStore, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/orders/S-1").respond_with_json(said("S-1", "open"))
     settings = api(httpserver.url_for(""))
 
-    asked = [minute for minute in range(0, 60, 1) if ask(store, settings, later_ms=minute * 60_000 + 1_000)]
+    asked = [
+        minute
+        for minute in (4, 5, 9, 10, 19, 20, 34, 35, 49, 50)
+        if ask(store, settings, later_ms=minute * 60_000 + 1_000)
+    ]
 
     assert asked == [5, 10, 20, 35, 50]
 

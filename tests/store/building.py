@@ -11,6 +11,7 @@ from webhookctl.core.orders import ActionKind, ActionState, Move, NewAction, Ord
 from webhookctl.core.ports.alarms import Alarms
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, Events
 from webhookctl.core.ports.intake import Intake
+from webhookctl.core.ports.leases import Leases
 from webhookctl.core.ports.orders import Orders
 from webhookctl.core.ports.outbox import ClaimedAction, Outbox
 from webhookctl.core.ports.quarantine import Quarantine
@@ -43,6 +44,8 @@ class Store(Protocol):
     def reports(self) -> Reports: ...
     @property
     def upkeep(self) -> Upkeep: ...
+    @property
+    def leases(self) -> Leases: ...
     def close(self) -> None: ...
 
 

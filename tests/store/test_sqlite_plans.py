@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,17 @@ from tests.store.building import (
     delivery_id,
     order,
     rejection,
+    said,
     verified,
     with_code,
 )
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.errors import Reason
-from webhookctl.core.events import EventState, Spoken
+from webhookctl.core.events import EventState, EventType, Spoken
 from webhookctl.core.orders import ActionKind, ActionState, Move, OrderStatus, Restraint
 from webhookctl.core.ports.events import Application, EventQuery
+from webhookctl.core.ports.leases import Concern, Settled, Standing
 from webhookctl.core.ports.orders import OrderQuery, Reveal
 from webhookctl.core.ports.outbox import ActionQuery, Settlement
 from webhookctl.core.ports.quarantine import RejectedQuery
@@ -117,6 +120,7 @@ def _use_everything(store: SqliteStore) -> None:
     _use_the_quarantine(store)
     store.reports.summary(now=NOW)
     store.reports.secret_uses()
+    _ask_about_everything(store)
 
 
 def _use_the_quarantine(store: SqliteStore) -> None:
@@ -126,6 +130,33 @@ def _use_the_quarantine(store: SqliteStore) -> None:
     for one in store.quarantine.walk(RejectedQuery()):
         store.quarantine.get(one.id)
         store.quarantine.admit([(one.id, verified(10))])
+
+
+def _ask_about_everything(store: SqliteStore) -> None:
+    leases = store.leases
+    moves = (Move(order("ORD-3")), Move(replace(order("ORD-4"), ask_at=NOW)))
+    claimed = arrive(store, 14)[-1]
+    store.events.apply([application(claimed, *moves)], now=NOW)
+    assert leases.is_any_wanted("acme", now=NOW)
+    leases.stale_orders("acme", older_than=NOW, now=NOW, limit=10)
+    leases.count_stale_orders("acme", older_than=NOW, now=NOW)
+    leased = [
+        *leases.claim_stale_orders("acme", older_than=None, now=NOW, until=NOW + LEASE, limit=1),
+        *leases.claim_stale_orders("acme", older_than=NOW, now=NOW, until=NOW + LEASE, limit=10),
+    ]
+    concerns = (Concern("c", "d"), Concern("c", "d", hold=True))
+    told = [Settled(one, NOW, answered=True, concern=concern) for one, concern in zip(leased, concerns, strict=False)]
+    assert leases.settle(told, now=NOW) == [True, True]
+    leases.claim_order("acme", "ORD-1", now=NOW, until=NOW + LEASE)
+    leases.record_standing(Standing("acme", NOW))
+    leases.standing("acme")
+    leases.tell_of_missed("acme", "many", now=NOW)
+    leases.endings(since=NOW)
+    leases.beat(now=NOW)
+    leases.last_beat()
+    claimed = arrive(store, 15)[-1]
+    late = said(order("ORD-3"), EventType.FULFILLED)
+    store.events.apply([Application(claimed.event.id, claimed.claim, EventState.DONE, None, late)], now=NOW)
 
 
 def _list_everything(store: SqliteStore) -> None:

@@ -11,6 +11,7 @@ import typer
 from webhookctl import __version__
 from webhookctl.cli import (
     actions,
+    demo,
     events,
     orders,
     output,
@@ -74,6 +75,7 @@ serve.register(app)
 work.register(app)
 send.register(app)
 poll.register(app)
+demo.register(app)
 status.register(app)
 events.register(app)
 orders.register(app)

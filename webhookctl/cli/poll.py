@@ -90,8 +90,6 @@ def _poll(settings: "Settings", wanted: "Wanted", *, as_json: bool, verbose: boo
         result = polling.poll(settings, wanted, progress)
     output.show_json(_page(result)) if as_json else _print(result)
     _say(result, verbose=verbose or watched)
-    if result.interrupted:
-        raise KeyboardInterrupt
     if code := _exit_code(result):
         raise typer.Exit(code)
 
@@ -101,6 +99,8 @@ def _quiet(_: int) -> None:
 
 
 def _exit_code(result: "Result") -> ExitCode:
+    if result.interrupted:
+        return ExitCode.INTERRUPTED
     if result.not_asked or result.unanswered:
         return ExitCode.UPSTREAM
     if result.persons or any(moved.held for moved in result.moved):
@@ -138,6 +138,8 @@ def _say(result: "Result", *, verbose: bool) -> None:
     for one in result.others:
         if isinstance(one, MissedWebhooks):
             output.say(f"{one.supplier}: {one.detail}")
+    if result.interrupted:
+        output.say("Interrupted: what was answered is kept, and what was not is due again.")
     if verbose:
         output.say(f"Asked about {result.asked} orders; {len(result.moved)} were found to have moved.")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from webhookctl.config import HandlerSettings, SecretRef, Settings, SupplierSettings
+from webhookctl.config.api_settings import ApiSettings
 from webhookctl.config.door_settings import OnGet
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
@@ -29,6 +30,7 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
             "tls_cert": str(settings.serve.tls_cert) if settings.serve.tls_cert else None,
             "tls_key": str(settings.serve.tls_key) if settings.serve.tls_key else None,
             "grace_ms": settings.serve.grace,
+            "poll_every_ms": settings.serve.poll_every,
             "max_connections": settings.serve.max_connections,
             "max_per_address": settings.serve.max_per_address,
             "trusted_proxies": list(map(str, settings.serve.trusted_proxies)),
@@ -67,10 +69,28 @@ class _Show:
             "confirm": supplier.policy.confirm.value,
             "allow_ips": list(map(str, supplier.allow_ips)),
             "path_secret": [self.secret(secret) for secret in supplier.path_secret],
+            "api": self.api(supplier.api) if supplier.api else None,
             "head_ok": supplier.answers_head,
             "ack_status": supplier.ack_status,
             "ack_body": supplier.ack_body or None,
             "challenge": _challenge(supplier.challenge),
+        }
+
+    def api(self, api: ApiSettings) -> dict[str, Any]:
+        names = ("token", "username", "password", "client_id", "client_secret")
+        secrets = {name: getattr(api.auth, name) for name in names}
+        return {
+            "base_url": api.base_url,
+            "order": api.order if isinstance(api.order, str) else list(api.order),
+            "auth": {"kind": api.auth.kind.value}
+            | {name: self.secret(secret) for name, secret in secrets.items() if secret is not None},
+            "per_second": api.rate,
+            "concurrency": api.concurrency,
+            "timeout_ms": api.timeout,
+            "after_ms": api.after,
+            "give_up_ms": api.give_up,
+            "patience_ms": api.patience,
+            "missed_alert": api.missed_alert,
         }
 
     def handler(self, handler: HandlerSettings) -> dict[str, Any]:

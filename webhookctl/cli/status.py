@@ -7,6 +7,8 @@ import typer
 
 from webhookctl.cli import options, output
 
+_DAY_MS = 86_400_000
+
 
 def register(parent: typer.Typer) -> None:
     """Add the command `status`."""
@@ -20,8 +22,12 @@ def status(context: typer.Context, as_json: options.AsJson = False, utc: options
 
     settings = wiring.settings(context.obj.config)
     with wiring.store(settings) as store:
-        summary = store.reports.summary(now=options.now_ms())
+        now = options.now_ms()
+        summary = store.reports.summary(now=now)
+        spans = [store.leases.endings(since=now - days * _DAY_MS) for days in (1, 7)]
+        standings = [store.leases.standing(name) for name in wiring.asked_suppliers(settings)]
     page = report.summary_page(summary, wiring.handled_kinds(settings), str(wiring.store_path(settings)))
+    page["polling"] = report.polling_page(spans[0], spans[1], standings)
     output.show_json(page) if as_json else _print(page, utc=utc)
 
 
@@ -38,6 +44,8 @@ def _sections(page: dict[str, Any], *, utc: bool) -> Iterator[tuple[str, Iterabl
     yield "Orders", [*page["orders"].items(), ("overdue", page["overdue_orders"])]
     yield "Events", [*page["events"].items(), ("repeats", page["repeats_answered"]), *_rejected(page["rejected"])]
     yield "Actions", [(kind, _counts(states)) for kind, states in page["actions"].items()]
+    if polling := page["polling"]:
+        yield "Polling", [(name, _asked(one, utc=utc)) for name, one in polling.items()]
     newest = output.when(page["newest_event_at"], utc=utc)
     yield "Store", [("file", page["store"]), ("journal", page["journal_mode"]), ("newest event", newest)]
 
@@ -48,3 +56,14 @@ def _rejected(count: int) -> list[tuple[str, str]]:
 
 def _counts(states: dict[str, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in states.items())
+
+
+def _asked(one: dict[str, Any], *, utc: bool) -> str:
+    spans = [
+        f"of {one[span]['ended']} orders ended within a {span} {one[span]['found_by_asking']} found by asking, "
+        f"{one[span]['webhooks_missed']} webhooks missed, {one[span]['webhooks_late']} late"
+        + (f" by {one[span]['mean_late_ms'] / 1000:.0f} s on average" if one[span]["webhooks_late"] else "")
+        for span in ("day", "week")
+    ]
+    state = f"; can't be asked since {output.when(one['failing_since'], utc=utc)}" if one["failing_since"] else ""
+    return "; ".join(spans) + state

@@ -9,7 +9,7 @@ from webhookctl.core import answers
 from webhookctl.core.answers import Learned, Unfit, Unmoved
 from webhookctl.core.asking import AskPolicy
 from webhookctl.core.deliveries import Verified
-from webhookctl.core.orders import CodesRule, Order, OrderStatus
+from webhookctl.core.orders import CodesRule, Order
 from webhookctl.core.outcomes import Asked, Found, MissedWebhooks, NotAnswered, PersonTold, PutOff, StillOpen
 from webhookctl.core.outcomes import NotAsked as SupplierNotAsked
 from webhookctl.core.ports.intake import Intake
@@ -23,7 +23,6 @@ _ASKED_WITHIN_S: Final = 240.0
 _FEWEST: Final = 20
 """Final states of a day, below which a share says nothing."""
 GIVEN_UP: Final = "asking has not brought it to its end"
-_OPEN: Final = frozenset({OrderStatus.PENDING, OrderStatus.PARTIAL})
 Batch: TypeAlias = Sequence[Leased]
 
 
@@ -190,15 +189,15 @@ class Poll:
         return self.asking.policy.next_at(asked=1, created_at=created_at, now=now, chance=self.chance())
 
     def _when_old(self, order: Order, now: int, cause: str, why: str) -> Concern | None:
-        """A person hears of it only once the supplier had its time."""
-        if now - order.created_at < self.asking.policy.patience or order.status not in _OPEN:
+        """A person hears of it only once the supplier had its time; of an order at its end the store tells nobody."""
+        if now - order.created_at < self.asking.policy.patience:
             return None
         hours = (now - order.created_at) / HOUR
         detail = f"Order {order.reference} at {order.supplier} is open for {hours:.1f} hours: {_sentence(why)}"
         return Concern(cause.partition(" (")[0], detail)
 
     def _when_over(self, order: Order, now: int) -> Concern | None:
-        if now - order.created_at < self.asking.policy.give_up or order.status not in _OPEN:
+        if now - order.created_at < self.asking.policy.give_up:
             return None
         days = (now - order.created_at) / (24 * HOUR)
         detail = (

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ from webhookctl.core.events import Item, Spoken, StoredEvent
 from webhookctl.core.mapping import BodyForm, codes_in, form_of
 from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, Order, OrderStatus
+from webhookctl.core.ports.leases import Endings, Standing
 from webhookctl.core.ports.orders import Story
 from webhookctl.core.ports.reports import Summary
 from webhookctl.core.quarantine import Rejected
@@ -235,6 +236,33 @@ def summary_page(summary: Summary, handled: Collection[ActionKind], store: str) 
         "newest_event_at": _iso(summary.newest_event_at),
         "store": store,
         "journal_mode": summary.journal_mode,
+    }
+
+
+def polling_page(day: Sequence[Endings], week: Sequence[Endings], standings: Sequence[Standing]) -> Row:
+    """Say per supplier how many final states asking has found, of those of a day and a week, and how its API does."""
+    spans = {"day": {one.supplier: one for one in day}, "week": {one.supplier: one for one in week}}
+    return {
+        one.supplier: {
+            **{span: _endings(found.get(one.supplier)) for span, found in spans.items()},
+            "asked_at": _iso(one.asked_at),
+            "answered_at": _iso(one.answered_at),
+            "failing_since": _iso(one.failing_since),
+            "reason": one.reason,
+        }
+        for one in standings
+    }
+
+
+def _endings(found: Endings | None) -> Row:
+    if found is None:
+        return {"ended": 0, "found_by_asking": 0, "webhooks_missed": 0, "webhooks_late": 0, "mean_late_ms": 0}
+    return {
+        "ended": found.ended,
+        "found_by_asking": found.found,
+        "webhooks_missed": found.missed,
+        "webhooks_late": found.late,
+        "mean_late_ms": found.mean_late_ms,
     }
 
 

@@ -107,6 +107,11 @@ def secret_references(settings: "Settings", supplier: str | None) -> dict[str, l
     return {name: [str(one) for one in known.secrets or known.path_secret] for name, known in chosen.items()}
 
 
+def asked_suppliers(settings: "Settings") -> list[str]:
+    """Return the suppliers that can be asked about their orders."""
+    return [name for name, one in settings.suppliers.items() if one.asked is not None]
+
+
 def handled_kinds(settings: "Settings") -> frozenset[ActionKind]:
     """Return the kinds of action that somebody carries out."""
     return frozenset(settings.actions.by_kind())

@@ -45,7 +45,7 @@ _RECORD: Final = "INSERT OR REPLACE INTO attempts (action_id, number, ended_at, 
 
 
 def add(raw: "sqlite3.Connection", action: NewAction, *, now: int) -> bool:
-    """Add `action` unless it exists, or one of its subject, kind and cause is younger than its cooldown; says whether it was added."""
+    """Add `action` unless it exists, or one of its kind and cause is younger than its cooldown; False: it was not."""
     if action.cooldown_ms and _is_one_younger(raw, action, now):
         return False
     detail = action.detail if action.about is None else f"{action.detail} {_how_far(raw, action, action.about)}".strip()

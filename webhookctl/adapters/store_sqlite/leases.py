@@ -41,8 +41,8 @@ _IS_ANY_WANTED: Final = f"SELECT 1 FROM ({_WANTED})"  # noqa: S608 - our own wor
 _COUNT: Final = f"SELECT count(DISTINCT row) FROM ({_DUE})"  # noqa: S608 - our own words
 _LIST: Final = f"""
     SELECT {order_rows.COLUMNS} FROM orders WHERE rowid IN ({_PICK}) ORDER BY created_at"""  # noqa: S608 - our own words
-_ITEMS: Final = "SELECT count(*) FROM items WHERE reference = ? AND supplier = ?"
-_LEASED: Final = f"{order_rows.COLUMNS}, asks, next_ask_at, ask_note"
+_ITEMS: Final = "(SELECT count(*) FROM items WHERE reference = orders.reference AND supplier = orders.supplier)"
+_LEASED: Final = f"{order_rows.COLUMNS}, {_ITEMS}, asks, next_ask_at, ask_note"
 _READ: Final = f"SELECT {_LEASED}, rowid FROM orders WHERE rowid IN ({{pick}}) ORDER BY created_at"  # noqa: S608 - our own words
 _READ_ONE: Final = f"""
     SELECT {_LEASED}, rowid FROM orders
@@ -124,7 +124,8 @@ class SqliteLeases:
         if not settled:
             return []
         with self.connection.writing() as raw:
-            return [_settle(raw, one, now) for one in settled]
+            raw.executemany(_SETTLE, [_values(one) for one in settled if one.concern is None])
+            return [one.concern is not None and _settle(raw, one, one.concern, now) for one in settled]
 
     def standing(self, supplier: str) -> Standing:
         with self.connection.reading() as raw:
@@ -162,26 +163,21 @@ class SqliteLeases:
 def _lease(raw: "sqlite3.Connection", rows: Sequence[Any], until: int) -> list[Leased]:
     claim = secrets.token_hex(8)
     raw.executemany(_LEASE, [(claim, until, row[-1]) for row in rows])
-    return [_leased(raw, row, claim) for row in rows]
+    return [Leased(order_rows.stored_order(row), claim, *row[-5:-1]) for row in rows]
 
 
-def _leased(raw: "sqlite3.Connection", row: Any, claim: str) -> Leased:  # noqa: ANN401 - a row of `_LEASED, rowid`
-    order = order_rows.stored_order(row)
-    (items,) = raw.execute(_ITEMS, (order.reference, order.supplier)).fetchone()
-    asked, due_at, note, _ = row[-4:]
-    return Leased(order, claim, items, asked, due_at, note)
+def _settle(raw: "sqlite3.Connection", one: Settled, concern: Concern, now: int) -> bool:
+    order = one.leased.order
+    held = raw.execute(_SETTLE, _values(one)).rowcount == 1
+    return held and _tell(raw, concern, (order.reference, order.supplier), now)
 
 
-def _settle(raw: "sqlite3.Connection", one: Settled, now: int) -> bool:
-    leased = one.leased
-    key = (leased.order.reference, leased.order.supplier)
+def _values(one: Settled) -> tuple[object, ...]:
+    leased, order = one.leased, one.leased.order
     next_at = leased.due_at if one.next_at is None else one.next_at
     note = one.note if one.answered else leased.note
-    wanted_at = None if one.answered or leased.order.ask_at is None else one.next_at or leased.order.ask_at
-    values = (next_at, one.answered, note, leased.order.ask_at, wanted_at, *key, leased.claim)
-    if raw.execute(_SETTLE, values).rowcount != 1 or one.concern is None:
-        return False
-    return _tell(raw, one.concern, key, now)
+    wanted_at = None if one.answered or order.ask_at is None else one.next_at or order.ask_at
+    return (next_at, one.answered, note, order.ask_at, wanted_at, order.reference, order.supplier, leased.claim)
 
 
 def _tell(raw: "sqlite3.Connection", concern: Concern, key: tuple[str, str], now: int) -> bool:

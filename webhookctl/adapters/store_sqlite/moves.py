@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_move(raw: "sqlite3.Connection", cipher: Cipher, move: Move, key: tuple[str, str] | None, *, now: int) -> bool:
-    """Write `move` of the order of `key` (None: it is about no order); False, and nothing written, where it is stale."""
+    """Write `move` of the order of `key` (None: of no order); False, and nothing written, where it is stale."""
     if move.order is not None and not save(raw, cipher, move.order):
         return False
     if move.order is not None:

@@ -89,9 +89,10 @@ _RETRY: Final = """
 _RESOLVE: Final = """
     UPDATE actions SET state = CASE WHEN :done THEN 'done' ELSE coalesce(restrained, 'waiting') END,
         detail = CASE WHEN :done THEN detail ELSE coalesce(restrained_detail, detail) END,
-        next_at = CASE WHEN NOT :done AND restrained IS NULL THEN :now END, error = CASE WHEN :done THEN NULL ELSE error END,
-        finished_at = CASE WHEN :done OR restrained = 'cancelled' THEN :now END, forgiven = attempts, tried_since = NULL,
-        restrained = NULL, restrained_detail = NULL
+        next_at = CASE WHEN NOT :done AND restrained IS NULL THEN :now END,
+        error = CASE WHEN :done THEN NULL ELSE error END, forgiven = attempts, tried_since = NULL,
+        finished_at = CASE WHEN :done OR restrained = 'cancelled' THEN :now END, restrained = NULL,
+        restrained_detail = NULL
     WHERE id = :id AND state = 'ambiguous' RETURNING state"""
 
 _BY_ID: Final = f"SELECT {COLUMNS} FROM actions WHERE id >= ? AND id < ? LIMIT 2"  # noqa: S608 - our own words

@@ -19,12 +19,19 @@ from webhookctl.core.ports.supplier import Condition, ListCall, NotAsked, NotKno
 
 __all__ = ["Authorisation", "Caller", "Client", "Fixed", "HttpSupplier", "OAuth2"]
 
-_SMALLEST_BATCH: Final = 32
-_ROUNDS: Final = 8
-"""Questions per connection and batch: so that the store is written seldom, and yet what is learned is soon there."""
+_FIRST_BATCH: Final = 32
+_MOST_IN_BATCH: Final = 512
+_MOST_LISTED: Final = 16
+"""Lists per batch: with a hundred orders in each."""
 _SECONDS: Final = 4.0
-"""How long a batch may last at a supplier's rate."""
+"""How long a batch may last: so that the store is written seldom, and yet what is learned is soon there."""
 _MOST_PAGES: Final = 1_000
+_WORTH_A_LIST: Final = 20
+"""Orders from which on the supplier's list of recent ones is read, where it has one."""
+_SAVED_BY_A_PAGE: Final = 10
+"""Orders for each of which a page may be read: a list that is longer is left."""
+_SLACK_MS: Final = 3_600_000
+"""Clocks differ: the list is read from so long before we first heard of the oldest order."""
 _NO_ID: Final = "nothing is known of it that the supplier could be asked by"
 _SAME_PAGE: Final = "the supplier answers the same page again and again"
 
@@ -47,11 +54,11 @@ class HttpSupplier:
 
     @property
     def batch(self) -> int:
-        api = self.caller.api
-        if api.list is not None and api.list.ids is not None:
-            calls, per_call = api.concurrency, api.list.page_size
-        else:
-            calls, per_call = max(_SMALLEST_BATCH, api.concurrency * _ROUNDS), 1
+        api, took_s = self.caller.api, self.caller.took_s
+        lists = api.list is not None and api.list.ids is not None
+        most, per_call = (_MOST_LISTED, api.list.page_size) if lists and api.list else (_MOST_IN_BATCH, 1)
+        calls = _FIRST_BATCH if took_s is None else round(_SECONDS * api.concurrency / max(took_s, 0.001))
+        calls = min(max(calls, api.concurrency), most)
         if api.per_second is not None:
             calls = min(calls, max(1, round(api.per_second * _SECONDS)))
         return calls * per_call
@@ -61,8 +68,8 @@ class HttpSupplier:
 
     async def ask(self, orders: Sequence[Order], *, until: float) -> Sequence[Reply]:
         replies: list[Reply] = [NotAsked() for _ in orders]
-        units = self._units(orders)
         async with self._first:
+            units = self._units(orders, await self._found_in_list(orders, replies, until))
             while not self._is_known() and (unit := next(units, None)) is not None:
                 await self._take(unit, orders, replies, until)
         workers = [self._work(units, orders, replies, until) for _ in range(self.caller.api.concurrency)]
@@ -75,14 +82,36 @@ class HttpSupplier:
     def _is_over(self) -> bool:
         return self.caller.over or self.condition.stopped is not None
 
-    def _units(self, orders: Sequence[Order]) -> _Units:
+    async def _found_in_list(self, orders: Sequence[Order], replies: list[Reply], until: float) -> set[int]:
+        """Look for many orders in the supplier's list of that time; return the places of those that it answers.
+
+        The others are asked about one by one: so a list that can't be read, or is too long, costs some calls.
+        """
+        listing, found = self.caller.api.list, set[int]()
+        if listing is None or listing.path is None or listing.ids is not None or len(orders) < _WORTH_A_LIST:
+            return found
+        places = {order.order_id: place for place, order in enumerate(orders) if order.order_id}
+        since = min(order.created_at for order in orders) - _SLACK_MS
+        try:
+            async for page in self._listed(since, self.caller.now(), until, len(orders) // _SAVED_BY_A_PAGE):
+                for one in page:
+                    place = places.get(one.order_id or "")
+                    if place is not None and (reply := _from_list(one)) is not None:
+                        replies[place] = reply
+                        found.add(place)
+                self.caller.well()
+        except UpstreamError:
+            return found
+        return found
+
+    def _units(self, orders: Sequence[Order], answered: set[int]) -> _Units:
         """Yield what goes into one call each."""
         listing = self.caller.api.list
         listed = []
         if listing is not None and listing.ids is not None:
             listed = [place for place, order in enumerate(orders) if order.order_id and "," not in order.order_id]
             yield from (listed[at : at + listing.page_size] for at in range(0, len(listed), listing.page_size))
-        alone = set(range(len(orders))) - set(listed)
+        alone = set(range(len(orders))) - set(listed) - answered
         yield from ([place] for place in sorted(alone))
 
     async def _work(self, units: _Units, orders: Sequence[Order], replies: list[Reply], until: float) -> None:
@@ -133,20 +162,19 @@ class HttpSupplier:
             raise self.caller.useless(f"{self.name}: {unreadable[0].reason}.")
         self.caller.well()
         by_id = {one.order_id: one for one in said if one.order_id}
-        return [await self._from_list(order, by_id.get(order.order_id or ""), until) for order in orders]
+        replies = [_from_list(by_id.get(order.order_id or "")) for order in orders]
+        return [
+            await self._ask_alone(order, until) if reply is None else reply
+            for order, reply in zip(orders, replies, strict=True)
+        ]
 
-    async def _from_list(self, order: Order, what: Event | Unmapped | None, until: float) -> Reply:
-        if what is None:
-            return NotKnown()
-        fulfilled = isinstance(what, Event) and what.type is EventType.FULFILLED
-        if fulfilled and isinstance(what, Event) and lacks_codes(what.items, 0):
-            try:
-                return await self._ask_one(order, until)
-            except (TimeUpError, StoppedError):
-                return NotAsked()
-            except UpstreamError as error:
-                return Unanswered(str(error))
-        return Said(what)
+    async def _ask_alone(self, order: Order, until: float) -> Reply:
+        try:
+            return await self._ask_one(order, until)
+        except (TimeUpError, StoppedError):
+            return NotAsked()
+        except UpstreamError as error:
+            return Unanswered(str(error))
 
     def _usable(self, what: Event | Unmapped) -> Event | Unmapped:
         """Raise `UnansweredError` where nothing can be read: that is the supplier's doing, or a wrong `api.map`."""
@@ -189,21 +217,31 @@ class HttpSupplier:
         listing = self.caller.api.list
         if listing is None or listing.path is None:
             raise SettingsError(f"suppliers.{self.name}.api.list.path is missing: it has no list of recent orders.")
+        async for page in self._listed(since, until, deadline, _MOST_PAGES):
+            for one in page:
+                yield one
+
+    async def _listed(
+        self, since: int, until: int, deadline: float, most_pages: int
+    ) -> AsyncIterator[Sequence[Event | Unmapped]]:
+        """Yield the list of a time, page by page; raises `UpstreamError` where it can't be read to its end."""
+        listing = self.caller.api.list
+        if listing is None or listing.path is None:
+            return
         times = {"since": _rfc3339(since), "until": _rfc3339(until)}
         headers = {**self.caller.api.headers, **listing.headers}
         before: bytes | None = None
-        for number in range(listing.first_page, listing.first_page + _MOST_PAGES):
+        for number in range(listing.first_page, listing.first_page + most_pages):
             body = await self._page(fill(listing.path, {**times, "page": str(number)}), headers, deadline)
             if body == before:
                 raise UpstreamError(f"{self.name}: {_SAME_PAGE}.")
             said = read_answer(self.name, body, listing.places)
-            for one in said:
-                yield one
+            yield said
             orders = sum(1 for one in said if isinstance(one, Event) or one.state is EventState.DONE)
             if orders < listing.page_size or "{page}" not in listing.path:
                 return
             before = body
-        raise UpstreamError(f"{self.name}: its list of orders has more than {_MOST_PAGES} pages.")
+        raise UpstreamError(f"{self.name}: its list of orders has more than {most_pages} pages.")
 
     async def _page(self, path: str, headers: dict[str, str], deadline: float) -> bytes:
         try:
@@ -215,6 +253,14 @@ class HttpSupplier:
         if body is None:
             raise UpstreamError(f"{self.name} has no list of orders where `api.list.path` says it is.")
         return body
+
+
+def _from_list(what: Event | Unmapped | None) -> Reply | None:
+    """Return what a list says of an order; None where it must be asked about alone, as its codes stand elsewhere."""
+    if what is None:
+        return NotKnown()
+    fulfilled = isinstance(what, Event) and what.type is EventType.FULFILLED and lacks_codes(what.items, 0)
+    return None if fulfilled else Said(what)
 
 
 def _mine(said: Sequence[Event | Unmapped], order: Order) -> Event | Unmapped:

@@ -29,6 +29,9 @@ _LONGEST_PAUSE_S: Final = 60.0
 _UNLESS_TOLD_S: Final = 5.0
 """How long to pause after a 429 that does not say; doubled each time."""
 _FIRST_LINE: Final = 60
+_NEWEST: Final = 0.1
+"""How much the newest answer counts in what is known of how long one takes."""
+_ALWAYS: Final = {"user-agent": f"webhookctl/{__version__}", "accept": "application/json"}
 
 stamina.instrumentation.set_on_retry_hooks([])  # its own would write to stdout what is ours to tell
 
@@ -90,11 +93,15 @@ class Caller:
     """Nothing more is wanted of it in this run."""
     _pace: Pace = field(init=False)
     _slots: asyncio.Semaphore = field(init=False)
+    took_s: float | None = field(default=None, init=False)
+    """How long an answer takes, about; None: there was none so far."""
+    _where: str = field(init=False)
     _failed: int = field(default=0, init=False)
     _refusals: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._pace = Pace(self.api.per_second)
+        self._where = shown(self.api.base_url)
         self._slots = asyncio.Semaphore(self.api.concurrency)
 
     async def get(self, path: str, headers: Mapping[str, str], until: float) -> bytes | None:
@@ -152,6 +159,7 @@ class Caller:
                 raise StoppedError
             left_s = max(until - asyncio.get_running_loop().time(), 0.05)
             timeout_s = min(self.api.timeout_s, left_s)
+            began = asyncio.get_running_loop().time()
             try:
                 answer = await self._ask(path, headers, timeout_s)
             except RefusedError as error:
@@ -161,6 +169,8 @@ class Caller:
                 raise
             except UpstreamError as error:
                 raise UnansweredError(str(error), again=True, unreached=isinstance(error, NotSentError)) from None
+            took_s = asyncio.get_running_loop().time() - began
+            self.took_s = took_s if self.took_s is None else self.took_s + (took_s - self.took_s) * _NEWEST
         return self._judged(answer, until)
 
     async def _ask(self, path: str, headers: Mapping[str, str], timeout_s: float) -> Answer:
@@ -173,13 +183,12 @@ class Caller:
         own = await self.authorisation.headers(timeout_s)
         query = self.authorisation.query
         url = self.api.base_url + path + (f"{'&' if '?' in path else '?'}{query}" if query else "")
-        agent = {"user-agent": f"webhookctl/{__version__}", "accept": "application/json"}
         return await self.outbound.request(
-            "GET", url, headers={**agent, **headers, **own}, timeout_s=timeout_s, most=MOST_ANSWERED
+            "GET", url, headers={**_ALWAYS, **headers, **own}, timeout_s=timeout_s, most=MOST_ANSWERED
         )
 
     def _judged(self, answer: Answer, until: float) -> bytes | None:
-        told = f"{shown(self.api.base_url)} answered {answer.status}"
+        told = f"{self._where} answered {answer.status}"
         match _OF_STATUS.get(answer.status) or _OF_CLASS.get(answer.status // 100, _Meaning.WRONG):
             case _Meaning.FINE:
                 return self._body(answer, told)

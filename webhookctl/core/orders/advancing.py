@@ -72,7 +72,7 @@ def advance(order: Order | None, event: Event, policy: Policy, *, known_at: tupl
 
 
 def _hinted(order: Order | None, event: Event, policy: Policy, now: int) -> Move:
-    """Have the supplier asked, by the order id that is stored; believing the hint would let anybody have what isn't his.
+    """Have the supplier asked, by the order id that is stored: to believe a hint would let anybody have another's code.
 
     It neither makes an order, nor moves or holds one, nor gives it an order id.
     """
@@ -141,7 +141,7 @@ def _lacks_codes(before: Order, event: Event) -> bool:
     return len(event.items) < max(1, len(before.items)) or any(not (item.code or item.pin) for item in event.items)
 
 
-def _without_codes(
+def _without_codes(  # noqa: PLR0913, PLR0917 - all that the decision rests on
     order: Order | None, before: Order, event: Event, policy: Policy, hold: str | None, now: int
 ) -> Move:
     """Move nothing: ask for the codes at once, or hold the order where nobody can be asked."""
