@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from webhookctl.config import write_new
 from webhookctl.core.errors import UsageError
 from webhookctl.core.images import Image, image_of
 
@@ -43,6 +42,8 @@ def with_pictures_in_files(items: Sequence[dict[str, Any]], reference: str, out:
 
 def _written(image: Image, reference: str, number: int, out: Path) -> Path:
     """Write a picture for its owner alone; a file that is there stays as it is."""
+    from webhookctl.config import write_new
+
     name = re.sub(r"[^A-Za-z0-9_-]", "_", reference)[:64]
     path = out / f"{name}-{number}{image.suffix}"
     try:
