@@ -31,6 +31,9 @@ def loaded(file: Path, text: str, **environ: str) -> Settings:
     return load(file, environ)
 
 
+NOTIFY = STORE + "[actions.alert]\nnotify = ['env:X']\n"
+
+
 def refusal(file: Path, text: str | bytes, **environ: str) -> str:
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SettingsError) as caught:
@@ -116,10 +119,8 @@ def test_defaults_are_safe(file: Path) -> None:
         pytest.param(STORE + "[actions.alert]\nlgo = true", "actions.alert.lgo is not known", id="handler key"),
         pytest.param(SHOP + "retry = { frist = '1s' }", "did you mean actions.deliver.retry.first?", id="retry key"),
         pytest.param("", "(1) store.url is missing: say where", id="empty"),
-        pytest.param('[store]\nurl = "sqlite:x"', "store.keys is missing: say what encrypts", id="no key"),
-        pytest.param(
-            '[store]\nurl = "sqlite:x"\nkeys = []', "store.keys must have at least one entry", id="empty keys"
-        ),
+        pytest.param('[store]\nurl = "sqlite:x"', "store.keys is missing or empty: say what encrypts", id="no key"),
+        pytest.param('[store]\nurl = "sqlite:x"\nkeys = []', "store.keys is missing or empty", id="empty keys"),
         pytest.param('[store]\nurl = "x"\nkeys = "file:k"', "store.keys must be a list in square brackets", id="text"),
         pytest.param(STORE.replace("sqlite:", "mysql:"), "store.url must be sqlite:PATH", id="other store"),
         pytest.param(STORE.replace("webhookctl.db", ":memory:"), "store.url must be sqlite:PATH", id="memory"),
@@ -177,6 +178,23 @@ def test_defaults_are_safe(file: Path) -> None:
         pytest.param(SHOP.replace("secret", "#"), "actions.deliver.secret is missing: without it", id="unsigned"),
         pytest.param(STORE + "[actions.refund]\nlog = true\nsecret = 'env:X'", "belongs to http only", id="log secret"),
         pytest.param(STORE + "[actions.refund]\nlog = true\ntimeout = '1s'", "beside log = true", id="log timeout"),
+        pytest.param(SHOP.replace("http", "notify", 1), "must be a list", id="one address"),
+        pytest.param(STORE + "[actions.alert]\nnotify = []", "alert.notify must have at least one entry", id="nobody"),
+        pytest.param(STORE + f"[actions.alert]\nnotify = ['slack://{CANARY}']", "must be a reference", id="clear url"),
+        pytest.param(
+            STORE + "[actions.deliver]\nnotify = ['env:X']", "notify is refused: a notice never holds", id="told codes"
+        ),
+        pytest.param(NOTIFY + "title = '$refrence'", "did you mean $reference?", id="field"),
+        pytest.param(NOTIFY + "line = '$'", "write $$ for the sign itself", id="dollar"),
+        pytest.param(NOTIFY + "evry = '1m'", "did you mean actions.alert.every?", id="every"),
+        pytest.param(STORE + "[actions.alert]\nlog = true\nevery = '1m'", "beside notify only", id="log every"),
+        pytest.param("[store]\nurl = 'sqlite:x.db'", "store.keys is missing or empty: say what encrypts", id="no keys"),
+        pytest.param("[store]\nurl = 'sqlite:x.db'\nkeys = []", "keys is missing or empty: say", id="empty keys"),
+        pytest.param(
+            "[store]\nurl = 'sqlite:x.db'\nunencrypted = 'yes'",
+            "store.unencrypted must be the sentence 'I accept that codes lie in clear'",
+            id="half-hearted",
+        ),
         pytest.param(SHOP.replace("//", "//u:" + CANARY + "@"), "must not hold a user or a password", id="userinfo"),
         pytest.param(SHOP.replace("http:", "ftp:"), "actions.deliver.http must be a URL", id="ftp"),
         pytest.param(SHOP.replace("127.0.0.1:8000", "[::1"), "actions.deliver.http must be a URL", id="bad url"),

@@ -1,6 +1,7 @@
 """Many slow calls at once: take a batch, await them under a limit, settle each batch of results while others run."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
@@ -42,20 +43,28 @@ class Endless:
     """How long running calls may go on after `stop`; then they are cancelled."""
 
 
-async def fan_out(job: Job[Item, Result, Outcome], *, concurrency: int, endless: Endless | None = None) -> None:
+async def fan_out(
+    job: Job[Item, Result, Outcome], *, concurrency: int, ahead: int = 0, endless: Endless | None = None
+) -> None:
     """Work through what there is to take, at most `concurrency` calls at once.
+
+    Up to `ahead` more are taken and begun as soon as a call ends, so that none waits for what is being settled.
 
     Without `endless` it ends when nothing is left, and what `take` or `settle` raises is raised once all calls have
     ended. Results are kept until they are settled: each stands for an effect that may have taken place.
     """
-    await _Run(job, concurrency, endless).through()
+    await _Run(job, concurrency, ahead, endless).through()
 
 
 @dataclass(slots=True)
 class _Run(Generic[Item, Result, Outcome]):
     job: Job[Item, Result, Outcome]
     concurrency: int
+    ahead: int
     endless: Endless | None
+    waiting: deque[Item] = field(default_factory=deque)
+    """Taken, and not begun."""
+    calling: int = 0
     running: dict[asyncio.Task[Result], Item] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
     singly: bool = False
@@ -89,18 +98,29 @@ class _Run(Generic[Item, Result, Outcome]):
                 await self._wait(endless.every_s, endless.stop, endless.wake)
 
     async def _take(self) -> bool:
-        """Start as many calls as there is room for; False when there was nothing to start."""
-        room = self.concurrency - len(self.running)
+        """Take as many as there is room for, and begin; False when there was nothing to take."""
+        if 2 * len(self.waiting) > self.ahead:
+            return False  # few at a time would cost more than they are worth
+        room = self.concurrency + self.ahead - self.calling - len(self.waiting)
         items = await asyncio.to_thread(self.job.take, room) if room > 0 else ()
-        for item in items:
-            self.running[asyncio.create_task(self._attempt(item))] = item
+        self.waiting.extend(items)
+        self._begin()
         return bool(items)
+
+    def _begin(self) -> None:
+        while self.waiting and self.calling < self.concurrency:
+            item = self.waiting.popleft()
+            self.calling += 1
+            self.running[asyncio.create_task(self._attempt(item))] = item
 
     async def _attempt(self, item: Item) -> Result:
         try:
             return await self.job.call(item)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - every item must come to a result
             return self.job.failed(item, error)
+        finally:
+            self.calling -= 1
+            self._begin()
 
     async def _settle(self) -> None:
         """Settle what has ended; what can't be settled now is kept, unless it is itself what can't be settled."""
@@ -124,6 +144,8 @@ class _Run(Generic[Item, Result, Outcome]):
 
     async def _finish(self, grace_s: float | None) -> None:
         """Let running calls end, cancel those that don't, and settle all."""
+        self.results += [self.job.failed(item, asyncio.CancelledError()) for item in self.waiting]
+        self.waiting.clear()
         loop = asyncio.get_running_loop()
         until = None if grace_s is None else loop.time() + grace_s
         while self.running and (until is None or loop.time() < until):

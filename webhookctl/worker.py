@@ -10,6 +10,8 @@ from webhookctl.core.errors import told
 from webhookctl.core.outcomes import ActionOutcome, Hindered
 from webhookctl.fanout import BACKOFF_S, Endless, Job, fan_out, wait_any
 
+_AHEAD_AT_MOST: Final = 48
+"""Taken beyond what is under way: as much as a fast shop takes while we settle and claim."""
 _LOOK_EVERY_S: Final = 0.5
 _RENEW_EVERY_S: Final = 5.0
 
@@ -119,7 +121,8 @@ class Worker:
     ) -> None:
         act = line.act
         job = Job(act.take, act.call, act.failed, act.settle, record)
-        await fan_out(job, concurrency=line.concurrency, endless=endless)
+        ahead = min(3 * line.concurrency, _AHEAD_AT_MOST)
+        await fan_out(job, concurrency=line.concurrency, ahead=ahead, endless=endless)
 
     async def _apply(self, stop: asyncio.Event, made: Sequence[asyncio.Event]) -> None:
         while not stop.is_set():

@@ -78,6 +78,7 @@ class Scripted:
     repeat: Repeat = Repeat.AT_LEAST_ONCE
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     tasks: list[Task] = field(default_factory=list)
+    ready: bool = True
 
     async def handle(self, task: Task) -> Result:
         self.tasks.append(task)

@@ -63,7 +63,7 @@ def script(tmp_path: Path) -> Script:
 
 def run(argv: list[str], repeat: Repeat = ONCE, timeout_s: float = PLENTY_S, action: Action = ACTION) -> Result:
     handler = CommandAction(argv, repeat, RetryPolicy(), timeout_s)
-    return uvloop.run(handler.handle(Task(action, document(action, ORDER))))
+    return uvloop.run(handler.handle(Task(action, document(action, ORDER), ORDER)))
 
 
 def alive(pid: int) -> bool:
@@ -163,7 +163,7 @@ def test_cancelling_ends_the_group(script: Script, tmp_path: Path) -> None:
 
     async def scenario() -> None:
         handler = CommandAction(argv, ONCE, RetryPolicy(), PLENTY_S)
-        running = asyncio.create_task(handler.handle(Task(ACTION, document(ACTION, ORDER))))
+        running = asyncio.create_task(handler.handle(Task(ACTION, document(ACTION, ORDER), ORDER)))
         while not (ready.exists() and ready.read_text()):  # noqa: ASYNC110 - the process sets no event
             await asyncio.sleep(0.01)
         running.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
@@ -49,7 +50,7 @@ ACTION = Action(
     None,
     None,
 )
-TASK = Task(ACTION, document(ACTION, order("SHOP-1")))
+TASK = Task(ACTION, document(ACTION, order("SHOP-1")), order("SHOP-1"))
 
 
 def now() -> int:
@@ -298,3 +299,29 @@ def test_each_attempt_has_the_same_id(httpserver: HTTPServer, store: SqliteStore
     assert outcomes == [Postponed, Postponed, Delivered]
     assert got == [got[0]] * 3
     assert got[0][0] == only(store).id
+
+
+@pytest.mark.parametrize(("status", "kind"), [(200, Succeeded), (500, Failed), (410, GivenUp)])
+def test_the_answer_is_kept(httpserver: HTTPServer, status: int, kind: type[Result]) -> None:
+    """What the shop said is kept with its status, of success too: up to a kilobyte, without codes."""
+    httpserver.expect_request("/").respond_with_data(f'{{"kept": "{CODE}", "token": "t0p"}}' + "x" * 4000, status)
+
+    result = handled(httpserver.url_for("/"))
+
+    assert isinstance(result, kind)
+    assert f'answered {status}: {{"kept": "•••••", "token": "•••••"}}xxx' in result.detail
+    assert 1024 < len(result.detail) < 1200
+
+
+def test_a_code_that_was_not_sent_is_not_kept_either(httpserver: HTTPServer) -> None:
+    """The shop may know the code of an order that it is told to refund, and say it."""
+    httpserver.expect_request("/").respond_with_data(f"{CODE} is void", 500)
+    action = dataclasses.replace(ACTION, kind=ActionKind.REFUND)
+    task = Task(action, document(action, order("SHOP-1")), order("SHOP-1"))
+
+    async def scenario() -> Result:
+        async with aclosing(Outbound(TLS)) as outbound:
+            return await handler(httpserver.url_for("/"), outbound).handle(task)
+
+    assert CODE.encode() not in task.document
+    assert uvloop.run(scenario()).detail.endswith("answered 500: ••••• is void")

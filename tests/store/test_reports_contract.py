@@ -11,12 +11,14 @@ from tests.store.building import (
     claim_actions,
     claim_events,
     order,
+    put,
     rejection,
     verified,
     with_code,
 )
 from webhookctl.core.deliveries import Via
 from webhookctl.core.orders import ActionKind, ActionState, Move
+from webhookctl.core.ports.outbox import Settlement
 from webhookctl.core.quarantine import Bounds
 
 DAY = 86_400_000
@@ -64,6 +66,17 @@ def test_repeats_add_up(store: Store) -> None:
     store.upkeep.count_repeats({}, now=NOW)
 
     assert store.reports.summary(now=NOW).repeats_answered == 11
+
+
+def test_alerts_that_could_not_be_sent_are_counted(store: Store) -> None:
+    """Those whose last attempt failed, and not those whose turn has not come."""
+    put(store, ActionKind.ALERT, ActionKind.DELIVER)
+    alert, deliver = claim_actions(store, ActionKind.ALERT) + claim_actions(store, ActionKind.DELIVER)
+    before = store.reports.summary(now=NOW).untold_alerts
+    again = [Settlement(one.action.id, one.claim, ActionState.WAITING, "mail is down", NOW) for one in (alert, deliver)]
+    store.outbox.settle(again, now=NOW)
+
+    assert (before, store.reports.summary(now=NOW).untold_alerts) == (0, 1)
 
 
 def test_when_each_secret_matched_last(store: Store) -> None:

@@ -48,6 +48,7 @@ _ALLOWED = {
     "SCAN actions USING INDEX actions_running",
     # Counts, without touching the tables.
     "SCAN orders USING COVERING INDEX orders_by_status",
+    "SCAN orders USING COVERING INDEX orders_by_time",
     "SCAN orders USING INDEX orders_held",
     "SCAN events USING COVERING INDEX events_by_state",
     "SCAN actions USING COVERING INDEX actions_due",
@@ -101,6 +102,9 @@ def _use_everything(store: SqliteStore) -> None:
     claim_actions(store, now=NOW + LEASE)
     again, *_ = claim_actions(store, now=NOW + 2 * LEASE)
     store.outbox.settle([Settlement(again.action.id, again.claim, ActionState.DEAD, "", alert="x")], now=NOW)
+    deferred, *_ = claim_actions(store, now=NOW + 3 * LEASE)
+    later = Settlement(deferred.action.id, deferred.claim, ActionState.WAITING, "", NOW, is_attempt=False)
+    store.outbox.settle([later], now=NOW)
     store.outbox.retry(again.action.id, now=NOW)
     store.outbox.get(again.action.id)
     store.orders.suppliers_of({"ORD-1"})
@@ -121,6 +125,10 @@ def _use_everything(store: SqliteStore) -> None:
         store.orders.find(OrderQuery(held=only_held, overdue_at=overdue_at))
     store.orders.story("acme", "ORD-1")
     store.upkeep.count_repeats({"acme": 1}, now=NOW)
+    store.upkeep.count_sealed()
+    mark = store.upkeep.rekey(None, limit=2).mark
+    while mark is not None:
+        mark = store.upkeep.rekey(mark, limit=2).mark
     _use_the_quarantine(store)
     store.reports.summary(now=NOW)
     store.reports.secret_uses()

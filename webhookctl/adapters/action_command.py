@@ -3,14 +3,14 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, cast
 
 from webhookctl.core.documents import excerpt
 from webhookctl.core.ports.handler import Failed, GivenUp, Repeat, Result, Succeeded, Task, Unknown
-from webhookctl.core.redaction import printable
+from webhookctl.core.redaction import Code, printable
 from webhookctl.core.retries import RetryPolicy
 
 _MOST_READ: Final = 16 * 1024
@@ -32,6 +32,10 @@ class CommandAction:
     retries: RetryPolicy
     timeout_s: float = 60.0
 
+    @property
+    def ready(self) -> bool:
+        return True
+
     async def handle(self, task: Task) -> Result:
         if any("\0" in word for word in self.argv):  # uvloop would run what stands before it
             return self._unstarted("bad argument")
@@ -47,7 +51,7 @@ class CommandAction:
         finally:
             with suppress(PermissionError):  # what runs as another user is not ours to kill
                 transport.close()
-        return self._judged(transport.get_returncode() if ended else None, run.said(task.document))
+        return self._judged(transport.get_returncode() if ended else None, run.said(task.codes))
 
     def _unstarted(self, reason: str) -> Failed:
         return Failed(f"The command {self._name} can't be started ({reason}).", alert=True)
@@ -137,9 +141,9 @@ class _Run(asyncio.SubprocessProtocol):
                 os.killpg(group, signal.SIGKILL)
         await _within(_TERM_S, self._ended)
 
-    def said(self, document: bytes) -> str:
+    def said(self, codes: Collection[Code]) -> str:
         """Return the beginning of the output, ready to end a sentence with."""
-        words = excerpt(self._output.decode(errors="replace"), document)
+        words = excerpt(self._output.decode(errors="replace"), codes)
         return f": {words}" if words else "."
 
 

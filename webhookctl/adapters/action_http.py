@@ -1,5 +1,6 @@
 """An action as a POST to the shop, signed by the Standard Webhooks rule."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -10,9 +11,10 @@ from typing import Final, assert_never
 
 from webhookctl import __version__
 from webhookctl.adapters.outbound import Answer, NotSentError, Outbound, shown
+from webhookctl.core.breaker import Breaker
 from webhookctl.core.documents import excerpt
 from webhookctl.core.errors import UpstreamError
-from webhookctl.core.ports.handler import Failed, GivenUp, Repeat, Result, Succeeded, Task, Unknown
+from webhookctl.core.ports.handler import Failed, GivenUp, NotYet, Repeat, Result, Succeeded, Task, Unknown
 from webhookctl.core.retries import LONGEST_RETRY_AFTER, SECOND, RetryPolicy
 from webhookctl.core.signatures import Key, Scheme, sign
 
@@ -51,6 +53,8 @@ _OF_CLASS: Final[Mapping[int, _Meaning]] = {
     4: _Meaning.REFUSED,
     5: _Meaning.UNSURE,
 }
+# What a proxy says in the stead of a shop that is down, and a shop that is down for repair.
+_NOBODY_HOME: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 _TELL_WHEN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -68,25 +72,44 @@ class HttpAction:
     """Milliseconds since 1970, UTC: the signature has the time of the attempt."""
     timeout_s: float = 10.0
 
+    steady: Callable[[], float] = time.monotonic
+    """Seconds, evenly: for how long a shop that does not answer is left alone."""
+
+    @property
+    def ready(self) -> bool:
+        return self._breaker.is_ready(self.steady())
+
+    @property
+    def _breaker(self) -> Breaker:
+        return self.outbound.breaker(self.url)
+
     async def handle(self, task: Task) -> Result:
+        breaker = self._breaker
+        if (wait_s := breaker.ask(self.steady())) is not None:
+            return NotYet(f"{shown(self.url)} did not answer lately and is left alone for a while.", _ms(wait_s))
+        try:
+            answer = await self._posted(task)
+        except UpstreamError as error:
+            breaker.silent(self.steady())
+            return Failed(str(error)) if isinstance(error, NotSentError) else self._unsure(str(error))
+        except BaseException:
+            breaker.cut_off()
+            raise
+        breaker.silent(self.steady()) if answer.status in _NOBODY_HOME else breaker.answered()
+        return self._judged(answer, task)
+
+    async def _posted(self, task: Task) -> Answer:
         signed = sign(self.scheme, self.key, body=task.document, now=self.clock(), message_id=task.action.id)
         headers = {**signed.headers, "content-type": "application/json", "user-agent": f"webhookctl/{__version__}"}
-        try:
-            answer = await self.outbound.post(self.url, body=signed.body, headers=headers, timeout_s=self.timeout_s)
-        except NotSentError as error:
-            return Failed(str(error))
-        except UpstreamError as error:
-            return self._unsure(str(error))
-        return self._judged(answer, task.document)
+        return await self.outbound.post(self.url, body=signed.body, headers=headers, timeout_s=self.timeout_s)
 
-    def _judged(self, answer: Answer, document: bytes) -> Result:
+    def _judged(self, answer: Answer, task: Task) -> Result:
         meaning = _OF_STATUS.get(answer.status) or _OF_CLASS.get(answer.status // 100, _Meaning.LATER)
-        told = f"{shown(self.url)} answered {answer.status}"
-        if meaning is _Meaning.DONE:
-            return Succeeded(f"{told}.")
-        words = excerpt(answer.text, document)
-        detail = f"{told}: {words}" if words else f"{told}."
+        words = excerpt(answer.text, task.codes) if answer.body else ""
+        detail = f"{shown(self.url)} answered {answer.status}{f': {words}' if words else '.'}"
         match meaning:
+            case _Meaning.DONE:
+                return Succeeded(detail)
             case _Meaning.OVER:
                 return GivenUp(detail)
             case _Meaning.LATER:
@@ -101,6 +124,10 @@ class HttpAction:
 
     def _unsure(self, detail: str) -> Failed | Unknown:
         return Failed(detail) if self.repeat is Repeat.AT_LEAST_ONCE else Unknown(detail)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * SECOND)
 
 
 def retry_after(value: str, now: int) -> int | None:

@@ -16,6 +16,10 @@ class LogAction:
     repeat: Repeat = Repeat.AT_LEAST_ONCE
     retries: RetryPolicy = field(default_factory=RetryPolicy)
 
+    @property
+    def ready(self) -> bool:
+        return True
+
     async def handle(self, task: Task) -> Result:
         self.write(task.action)
         return Succeeded("Written to the log.")

@@ -10,6 +10,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from webhookctl.adapters.cipher_clear import MARK
 from webhookctl.core.errors import SealedError, SettingsError
 
 KEY_BYTES: Final = 32
@@ -31,10 +32,14 @@ class AesGcmCipher:
     A sealed value is: a version byte, 4 bytes of the key's SHA-256, 12 random bytes, ciphertext and tag.
     """
 
-    __slots__ = ("_first", "_keys", "_nonces", "_prefix")
+    __slots__ = ("_first", "_keys", "_nonces", "_prefix", "_reads_clear")
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
-        """Take `keys` of 32 bytes each; raises `SettingsError`."""
+    def __init__(self, keys: Sequence[bytes], *, reads_clear: bool = False) -> None:
+        """Take `keys` of 32 bytes each; raises `SettingsError`.
+
+        `reads_clear` also opens what was written when there was no key. Else it is refused: whoever can write to the
+        store could put a code of his own there.
+        """
         if not keys:
             raise SettingsError("The store has no key: name one in [store] keys, or run `webhookctl init`.")
         if any(len(key) != KEY_BYTES for key in keys):
@@ -42,6 +47,7 @@ class AesGcmCipher:
         self._keys = {_key_id(key): AESGCM(key) for key in keys}
         self._first = AESGCM(keys[0])
         self._prefix = _VERSION + _key_id(keys[0])
+        self._reads_clear = reads_clear
         self._nonces = list[bytes]()
         os.register_at_fork(after_in_child=self._nonces.clear)  # no two processes may use one nonce
 
@@ -49,7 +55,12 @@ class AesGcmCipher:
         nonce = self._nonce()
         return b"%b%b%b" % (self._prefix, nonce, self._first.encrypt(nonce, plain, bound_to))
 
+    def is_current(self, sealed: bytes) -> bool:
+        return sealed.startswith(self._prefix)
+
     def open(self, sealed: bytes, bound_to: bytes) -> bytes:
+        if sealed.startswith(MARK):
+            return self._opened_clear(sealed)
         if len(sealed) < _TEXT_AT + _TAG_BYTES or not sealed.startswith(_VERSION):
             raise SealedError("A stored value is not in the form that this webhookctl encrypts to: it was changed.")
         key_id = sealed[len(_VERSION) : _NONCE_AT]
@@ -64,6 +75,14 @@ class AesGcmCipher:
             raise SealedError(
                 f"A stored value does not open under its key {key_id.hex()}: it was changed, or put in another's place."
             ) from None
+
+    def _opened_clear(self, sealed: bytes) -> bytes:
+        if not self._reads_clear:
+            raise SealedError(
+                "A stored value lies in clear, as it was written when [store] had no key: set `unencrypted` there "
+                "again, beside the keys, run `webhookctl store rekey`, and take it out."
+            )
+        return sealed.removeprefix(MARK)
 
     def _nonce(self) -> bytes:
         """Return random bytes that nobody else gets: taking one from a list is one step, whatever other threads do."""
@@ -91,6 +110,11 @@ def parse_key(text: bytes, where: str) -> bytes:
             f"The key in {where} is not {KEY_BYTES} bytes as hex or base64: `openssl rand -hex {KEY_BYTES}` makes one."
         )
     return key
+
+
+def shown_id(key: bytes) -> str:
+    """Return the id of a key, by which messages name it."""
+    return _key_id(key).hex()
 
 
 def _key_id(key: bytes) -> bytes:

@@ -5,9 +5,12 @@ httpx's own timeouts start again with every byte, so that a server that drips on
 
 import asyncio
 import os
+import re
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
 from typing import Final
@@ -16,6 +19,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from webhookctl.core.breaker import Breaker
 from webhookctl.core.errors import UpstreamError
 from webhookctl.core.redaction import printable
 
@@ -25,6 +29,8 @@ MOST_READ: Final = 64 * 1024
 # request is then unknown. Servers close after 2 s (gunicorn) and more; we are earlier, and a burst still shares.
 _IDLE_S: Final = 1.0
 _CONNECTIONS: Final = 100
+PER_HOST: Final = 16
+"""Calls that may be at one host at the same time."""
 # What has not got its connection in half of the time was certainly not sent; a deadline that strikes later can't tell.
 _SHARE_FOR_CONNECTING: Final = 0.5
 
@@ -95,6 +101,13 @@ class Outbound:
             trust_env=False,
         )
 
+        self._rooms = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(PER_HOST))
+        self._breakers = defaultdict[str, Breaker](Breaker)
+
+    def breaker(self, url: str) -> Breaker:
+        """Return what is known of how the host of `url` answers, shared by all who call it."""
+        return self._breakers[_host(url)]
+
     def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(ssl=self._tls, limit=_CONNECTIONS, keepalive_timeout=_IDLE_S)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
@@ -113,7 +126,16 @@ class Outbound:
         body: bytes = b"",
         most: int = MOST_READ,
     ) -> Answer:
-        """Make one request and read at most `most` bytes of its answer, all within `timeout_s`."""
+        """Make one request and read at most `most` bytes of its answer, all within `timeout_s`.
+
+        Waiting until fewer than `PER_HOST` others are at the same host is not counted.
+        """
+        async with self._rooms[_host(url)]:
+            return await self._requested(method, url, headers=headers, timeout_s=timeout_s, body=body, most=most)
+
+    async def _requested(  # noqa: PLR0913 - as above
+        self, method: str, url: str, *, headers: Mapping[str, str], timeout_s: float, body: bytes, most: int
+    ) -> Answer:
         head: httpx.Response | None = None
         kept = bytearray()
         complete = False
@@ -134,23 +156,35 @@ class Outbound:
     def _request(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float
     ) -> httpx.Request:
-        target = httpx.URL(url)
-        user, password = target.username, target.password
+        target, auth = _target(url)
         request = self._client.build_request(
             method,
-            target.copy_with(userinfo=b"") if target.userinfo else target,
+            target,
             content=body,
             headers={"accept-encoding": "identity", **headers},
             timeout=httpx.Timeout(None, pool=timeout_s * _SHARE_FOR_CONNECTING),
         )
-        if target.userinfo:  # aiohttp refuses a user in the URL beside the header that httpx makes of it
-            request = next(httpx.BasicAuth(user, password).auth_flow(request))
-        return request
+        return request if auth is None else next(auth.auth_flow(request))
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
 
+@lru_cache(256)
+def _host(url: str) -> str:
+    """Return the host and port of `url`; of what is no address, whatever: it gets no further."""
+    return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2].lower()
+
+
+@lru_cache(256)
+def _target(url: str) -> tuple[httpx.URL, httpx.BasicAuth | None]:
+    """Take apart what is called again and again: aiohttp refuses a user in the URL beside the header made of it."""
+    target = httpx.URL(url)
+    auth = httpx.BasicAuth(target.username, target.password) if target.userinfo else None
+    return target.copy_with(userinfo=b""), auth
+
+
+@lru_cache(256)
 def shown(url: str) -> str:
     """Return `url` without its user, password, query and fragment: they may open a door."""
     try:

@@ -72,6 +72,7 @@ _LINES: Final[Mapping[type, _Line]] = {
     outcomes.Dead: _Line(logging.ERROR, "given up, a person must look", _ACTION),
     outcomes.Ambiguous: _Line(logging.ERROR, "may have taken effect, a person must look", _ACTION),
     outcomes.PutBack: _Line(logging.INFO, "put back", _ACTION),
+    outcomes.Deferred: _Line(logging.DEBUG, "not yet", _ACTION),
     outcomes.LostClaim: _Line(logging.WARNING, "claim lost", _ACTION),
     outcomes.Announced: _Line(
         logging.WARNING,

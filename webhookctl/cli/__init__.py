@@ -58,7 +58,7 @@ def _globals(
 
 _MODULES: Final = (
     *("setup", "serve", "work", "verify", "sign", "send", "poll", "demo", "status", "events", "orders", "actions"),
-    *("rejected", "suppliers"),
+    *("rejected", "store", "suppliers"),
 )
 """Each registers its commands, in the order in which --help lists them."""
 _ALONE: Final = ("verify", "sign")

@@ -4,13 +4,14 @@ import os
 import shutil
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from webhookctl.adapters.cipher_aesgcm import parse_key
-from webhookctl.config import HandlerSettings, SecretRef, Settings, admin_token
+from webhookctl.adapters.action_notify import Channel
+from webhookctl.adapters.cipher_aesgcm import parse_key, shown_id
+from webhookctl.config import HandlerSettings, SecretRef, Settings, StoreSettings, admin_token
 from webhookctl.config.door_settings import path_secret
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.signatures import Scheme, Secret
@@ -53,7 +54,9 @@ class _Look:
 
     def at_store(self) -> Iterator[Finding]:
         for number, reference in enumerate(self.settings.store.keys):
-            yield self._secret(f"store.keys[{number}]", reference, lambda key: parse_key(key.value, key.reference))
+            yield self._key(f"store.keys[{number}]", reference)
+        if self.settings.store.unencrypted:
+            yield Finding("store.unencrypted", "codes lie in clear", note=_in_clear(self.settings.store))
 
     def at_serve(self) -> Iterator[Finding]:
         yield Finding("serve.listen", str(self.settings.serve.listen))
@@ -91,8 +94,19 @@ class _Look:
             in_clear = "what it says, codes too, goes to another machine unencrypted: use https, or a private network."
             yield Finding(f"{name}.http", handler.shown_url, note=in_clear if handler.travels_in_clear else None)
             yield self._secret(f"{name}.secret", handler.secret, _decoder(_standard_webhooks()))
+        elif handler.notify is not None:
+            for number, reference in enumerate(handler.notify):
+                yield self._secret(f"{name}.notify[{number}]", reference, _address)
         else:
             yield Finding(f"{name}.log", "a line in the log")
+
+    def _key(self, name: str, reference: SecretRef) -> Finding:
+        """Say which key it is, by the id that messages name keys by."""
+        found = self._secret(name, reference, lambda key: parse_key(key.value, key.reference))
+        if found.fault is not None:
+            return found
+        key = parse_key(reference.read(self.environ, self.settings.folder).value, str(reference))
+        return replace(found, what=f"{reference}, key {shown_id(key)}")
 
     def _secret(self, name: str, reference: SecretRef, decode: Callable[[Secret], object]) -> Finding:
         try:
@@ -104,6 +118,16 @@ class _Look:
 
 def _decoder(scheme: Scheme, *, allow_short: bool = False) -> Callable[[Secret], object]:
     return lambda secret: scheme.keys([secret], allow_short=allow_short)
+
+
+def _in_clear(store: StoreSettings) -> str:
+    if store.keys:
+        return "what was written without keys can be read: run `webhookctl store rekey`, then take this out."
+    return "whoever gets the store's file, or a backup, has every code: `openssl rand -hex 32` makes a key for keys."
+
+
+def _address(secret: Secret) -> object:
+    return Channel(secret.reference, secret.value.decode(errors="replace")).service()
 
 
 def _standard_webhooks() -> Scheme:

@@ -22,6 +22,7 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
             "url": settings.store.url,
             "path": str(settings.store.path),
             "keys": [show.secret(key) for key in settings.store.keys],
+            "unencrypted": settings.store.unencrypted,
         },
         "serve": {
             "listen": str(settings.serve.listen),
@@ -112,6 +113,10 @@ class _Show:
         if handler.http is not None and handler.secret is not None:
             secret = self.secret(handler.secret)
             return {"http": handler.shown_url, "secret": secret, "timeout_ms": handler.timeout, **common}
+        if handler.notify is not None:
+            secrets = [self.secret(secret) for secret in handler.notify]
+            words = {"title": handler.title, "line": handler.line, "every_ms": handler.every}
+            return {"notify": secrets, **words, "timeout_ms": handler.timeout, **common}
         return {"log": True, **common}
 
 

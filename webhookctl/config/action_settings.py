@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, StrictBool, model_validator
 
 from webhookctl.config import units
-from webhookctl.config.tables import PositiveDuration, Reference, Refusals, Table, by
+from webhookctl.config.tables import Duration, PositiveDuration, Reference, References, Refusals, Table, by
+from webhookctl.core import notices
 from webhookctl.core.orders import ActionKind
 from webhookctl.core.ports.handler import Repeat
-from webhookctl.core.retries import SECOND, RetryPolicy
+from webhookctl.core.retries import MINUTE, SECOND, RetryPolicy
 
 
 class RetrySettings(Table):
@@ -27,12 +28,18 @@ class RetrySettings(Table):
 
 
 class HandlerSettings(Table):
-    """What is done for one kind of action: exactly one of `http`, `command` and `log`."""
+    """What is done for one kind of action: exactly one of `http`, `command`, `notify` and `log`."""
 
     http_repeat: ClassVar[Repeat] = Repeat.AT_LEAST_ONCE
 
     http: Annotated[str, by(units.web_address)] | None = None
     command: Annotated[tuple[str, ...], by(units.words)] | None = None
+    notify: References | None = None
+    """Addresses of apprise's services; each is a secret, as nearly all of them hold a token or a password."""
+    title: Annotated[str, by(notices.template)] = notices.TITLE
+    line: Annotated[str, by(notices.template)] = notices.LINE
+    every: Duration = MINUTE
+    """No message sooner after another; 0: each action is a message of its own."""
     log: StrictBool = False
     secret: Reference | None = None
     """Signs the requests to the shop by the Standard Webhooks rule."""
@@ -67,14 +74,29 @@ class HandlerSettings(Table):
 
     @model_validator(mode="after")
     def _one_handler(self) -> Self:
-        if [self.http is not None, self.command is not None, self.log].count(True) != 1:
-            raise Refusals(("", "must have exactly one of http = URL, command = [words] and log = true"))
+        handlers = [self.http is not None, self.command is not None, self.notify is not None, self.log]
+        if handlers.count(True) != 1:
+            words = "must have exactly one of http = URL, command = [words], notify = [references] and log = true"
+            raise Refusals(("", words))
         if self.http is not None and self.secret is None:
             raise Refusals(("secret", "is missing: without it the shop can't tell our requests from anybody's"))
         if self.http is None and self.secret is not None:
             raise Refusals(("secret", "belongs to http only: nothing is signed here, remove it"))
         if self.log and "timeout" in self.model_fields_set:
             raise Refusals(("timeout", "has no meaning beside log = true: remove it"))
+        for key in ("title", "line", "every"):
+            if self.notify is None and key in self.model_fields_set:
+                raise Refusals((key, "has a meaning beside notify only: remove it"))
+        return self
+
+
+class DeliverHandlerSettings(HandlerSettings):
+    """A handler that gets codes."""
+
+    @model_validator(mode="after")
+    def _takes_codes(self) -> Self:
+        if self.notify is not None:
+            raise Refusals(("notify", "is refused: a notice never holds a code, so nothing would be delivered"))
         return self
 
 
@@ -87,7 +109,7 @@ class SpendingHandlerSettings(HandlerSettings):
 class ActionsSettings(Table):
     """What is done for each kind of action; a kind without a handler waits."""
 
-    deliver: HandlerSettings | None = None
+    deliver: DeliverHandlerSettings | None = None
     refund: SpendingHandlerSettings | None = None
     notify: HandlerSettings | None = None
     top_up: SpendingHandlerSettings | None = None

@@ -53,15 +53,15 @@ def new_key() -> str:
     return secrets.token_hex(32)
 
 
-def write_new(path: Path, text: str, mode: int = 0o600) -> None:
+def write_new(path: Path, content: str | bytes, mode: int = 0o600) -> None:
     """Write a new file, durably: what is encrypted with a key outlives a power cut only if the key does.
 
-    Raises `FileExistsError`, and never changes a file that is there.
+    A text gets its newline. Raises `FileExistsError`, and never changes a file that is there.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, not a path
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
         os.fchmod(descriptor, mode)
-        file.write(text + "\n")
+        file.write(content if isinstance(content, bytes) else f"{content}\n".encode())
         file.flush()
         os.fsync(descriptor)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

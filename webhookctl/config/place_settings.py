@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import PrivateAttr, StrictStr, ValidationInfo, model_validator
+from pydantic import Field, PrivateAttr, StrictStr, ValidationInfo, field_validator, model_validator
 
 from webhookctl.config import units
 from webhookctl.config.tables import (
@@ -11,7 +11,6 @@ from webhookctl.config.tables import (
     FilePath,
     PositiveDuration,
     Reference,
-    References,
     Refusals,
     Table,
     by,
@@ -21,13 +20,22 @@ from webhookctl.core.errors import SettingsError
 from webhookctl.core.quarantine import Bounds
 from webhookctl.core.retries import SECOND
 from webhookctl.core.signatures import Secret
+from webhookctl.secrets import SecretRef
+
+IN_CLEAR: Final = "I accept that codes lie in clear"
+_HOW: Final = (
+    'say what encrypts the store, such as keys = ["file:webhookctl.key"]; `webhookctl init` makes one. '
+    f"To go without, unencrypted = '{IN_CLEAR}'"
+)
 
 
 class StoreSettings(Table):
     """Where events are kept, and the keys that they are encrypted with."""
 
     url: StrictStr
-    keys: References
+    unencrypted: Annotated[bool, by(units.sentence(IN_CLEAR))] = False
+    """Without keys: everything lies in clear. Beside keys: what was written without them can still be read."""
+    keys: Annotated[tuple[Reference, ...], Field(validate_default=True)] = ()
     """The first encrypts, all decrypt; each 32 bytes as hex or base64."""
     _path: Path = PrivateAttr(default=Path())
 
@@ -35,6 +43,13 @@ class StoreSettings(Table):
     def path(self) -> Path:
         """The database's file; a relative one lies in the settings' folder."""
         return self._path
+
+    @field_validator("keys", mode="after")
+    @classmethod
+    def _encrypted(cls, value: tuple[SecretRef, ...], info: ValidationInfo) -> tuple[SecretRef, ...]:
+        if not value and info.data.get("unencrypted") is False:
+            raise Refusals(("", f"is missing or empty: {_HOW}"))
+        return value
 
     @model_validator(mode="after")
     def _locate(self, info: ValidationInfo) -> Self:

@@ -46,7 +46,6 @@ _WORDS: Final[Mapping[str, str]] = {
 """pydantic's kinds of error in our words; none of them repeats the value."""
 _HINTS: Final[Mapping[str, str]] = {
     "store.url": ': say where events are kept, such as url = "sqlite:webhookctl.db"',
-    "store.keys": ': say what encrypts the store, such as keys = ["file:webhookctl.key"]; `webhookctl init` makes one',
     "secrets": ': say where the secret lies that this supplier signs with, such as secrets = ["env:ACME_SECRET"]',
 }
 """What to do about a key that is missing."""

@@ -1,7 +1,7 @@
 """What people write into settings, as the values it stands for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
@@ -150,6 +150,17 @@ def web_address(written: object) -> str:
     if "#" in written:
         raise SettingsError("must not have a fragment (#…): it would never be sent")
     return written
+
+
+def sentence(wanted: str) -> Callable[[object], bool]:
+    """Return what reads a sentence by which the operator says that something is meant."""
+
+    def read(written: object) -> bool:
+        if written != wanted:
+            raise SettingsError(f"must be the sentence '{wanted}', or not be there")
+        return True
+
+    return read
 
 
 def words(written: object) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ code is no text, `media_type` is there too (`image/png`), and `code` is the base
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
@@ -24,13 +24,14 @@ import orjson
 
 from webhookctl.core.events import Item
 from webhookctl.core.orders import Action, ActionKind, Order
-from webhookctl.core.redaction import printable
+from webhookctl.core.redaction import Code, printable, redact_text
 
 VERSION: Final = 1
 _MASK: Final = "•••••"
 _MOST_KEPT: Final = 1024
 _MOST_SHOWN: Final = 3 * 1024
 _MOST_SEARCHED: Final = 4 * 1024
+_MOST_READ: Final = 64 * 1024
 
 
 def document(action: Action, order: Order | None) -> bytes:
@@ -77,28 +78,28 @@ def _rfc3339(milliseconds: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def excerpt(text: str, document: bytes) -> str:
-    """Return the beginning of `text` fit for the record: on one line, printable, without the codes of `document`.
+def excerpt(text: str, codes: Collection[Code]) -> str:
+    """Return the beginning of `text` fit for the record: on one line, printable, without `codes` and the like.
 
     For what a shop's endpoint or command says back: it likes to repeat what it was given, grouped, escaped or
-    capitalised in its own way.
+    capitalised in its own way, and it may know the order's codes though it was not given them.
     """
-    words = " ".join(text.split())[:_MOST_SEARCHED]
+    words = " ".join(text[:_MOST_READ].split())[:_MOST_SEARCHED]
     hidden = bytearray(len(words))
-    for pattern in _patterns(words, document):
+    for pattern in _patterns(words, {code.reveal() for code in codes}):
         # A lookahead finds those that overlap, too: a pin may be a part of a code.
         for match in re.finditer(f"(?=({pattern}))", words, re.IGNORECASE):
             hidden[match.start(1) : match.end(1)] = bytes([1]) * len(match[1])
     # The end is not shown, as the half of a code may stand there.
     runs = groupby(zip(words[:_MOST_SHOWN], hidden, strict=False), key=itemgetter(1))
     shown = "".join(_MASK if secret else "".join(char for char, _ in run) for secret, run in runs)
-    return printable(shown)[:_MOST_KEPT]
+    return printable(redact_text(shown))[:_MOST_KEPT]
 
 
-def _patterns(words: str, document: bytes) -> Iterator[str]:
+def _patterns(words: str, codes: Collection[str]) -> Iterator[str]:
     r"""Yield a pattern for each code in `words`: as it is, as JSON, or with up to three signs (`-`, `\/`) between."""
-    bare_words = _bare(words)
-    for value in _codes(document):
+    bare_words = _bare(words) if codes else ""
+    for value in filter(None, codes):
         # Looking first is quick, and an order of a thousand codes has three thousand patterns.
         if (bare := _bare(value)) and bare in bare_words:
             yield r"[\W_]{0,3}".join(re.escape(char) for char in value if char.isalnum())
@@ -106,12 +107,6 @@ def _patterns(words: str, document: bytes) -> Iterator[str]:
             form = " ".join(written.split())
             if form and form.lower() in words.lower():
                 yield re.escape(form)
-
-
-def _codes(document: bytes) -> set[str]:
-    order = orjson.loads(document)["order"] or {"items": []}
-    values = (item.get(name) for item in order["items"] for name in ("code", "pin"))
-    return {value for value in values if value}
 
 
 def _bare(text: str) -> str:

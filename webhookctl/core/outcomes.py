@@ -131,6 +131,11 @@ class PutBack(ActionOutcome):
 
 
 @dataclass(frozen=True, slots=True)
+class Deferred(ActionOutcome):
+    """It was no time for an attempt: none was made, and none is counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class LostClaim(ActionOutcome):
     """Somebody else has the action now: nothing was written."""
 

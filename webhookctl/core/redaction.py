@@ -1,5 +1,6 @@
 """What may be shown: codes masked, control characters made visible."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Collection
@@ -10,12 +11,20 @@ _SHORTEST_PARTLY_SHOWN: Final = 12
 _SHOWN_TAIL: Final = 2
 
 # Field names whose values are worth money or open a door, in any supplier's JSON; compared without case, '-' and '_'.
+# A country's, a currency's, an error's or a product's code is none of them, and `sku` neither.
 _CONFIDENTIAL_NAMES: Final = re.compile(
-    r"(e?pin|(pin|card|gift|promo|claim|redeem|redemption|activation|voucher|license)?code|serial|serialnumber|sn|"
-    r"(api|secret|product|license|cd|signature)?key|voucher|(access|refresh)?token|(card|voucher)number|giftcard|cvv|"
-    r"secret|passw(or)?d|(claim|redeem|redemption|activation)?(url|link)|lpa|qrcode|signature|hmacsignature|authhash|"
-    r"authorization)s?"
+    r"((e?pin|card|gift|giftcard|promo|coupon|claim|redeem|redemption|activation|voucher|license|licence|digital|unlock|"
+    r"topup|recharge|access|auth|security|verification|serial|key|game|steam|bar|qr)?code|"
+    r"(api|secret|private|product|license|licence|cd|game|steam|serial|activation|redeem|redemption|signature|digital)?"
+    r"key|(e|card|voucher|gift|giftcard|redeem|redemption|serial)?pin|(e|pin|card)?serial|sn|"
+    r"(card|voucher|giftcard|serial|pin)(number|num|no)|e?voucher|giftcard|coupon|(access|refresh|auth|id|bearer)?token|"
+    r"cv[vc]2?|(client|card|shared|webhook)?secret|(card)?passw(or)?d|passphrase|"
+    r"(claim|redeem|redemption|activation|download)?(url|link)|lpa|signature|hmacsignature|authhash|authorization)s?"
 )
+# A member of JSON or of a form, in a text that may break off anywhere: its name, then its value.
+_NAMED: Final = re.compile(r'"(?P<json>[A-Za-z][\w-]{0,39})"\s{0,9}:\s{0,9}|(?<![\w-])(?P<form>[A-Za-z][\w-]{0,39})=')
+_VALUE: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{][^\]}]*[\]}]?|[^\s",;&}\]]+', re.DOTALL)
+_NOTHING: Final = frozenset({"null", "true", "false"})
 _CONFIDENTIAL_HEADERS: Final = re.compile(
     rb"auth|cookie|token|secret|signature|api-?key|hmac|credential|passw|session|verify|(^|-)(sig|sign|key|hash|digest)$",
     re.IGNORECASE,
@@ -75,14 +84,44 @@ def _visible(char: str) -> str:
 
 
 def redact(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON value, and back
-    """Return the JSON value with every confidential member masked, at any depth."""
+    """Return the JSON value with every confidential member masked, at any depth, in JSON within texts too."""
+    return _redact(value, hidden=_is_confidential(name))
+
+
+def _redact(value: Any, *, hidden: bool) -> Any:  # noqa: ANN401 - any JSON value, and back
+    """What stands anywhere within a confidential member is hidden with it, whatever it is called there."""
     if isinstance(value, dict):
-        return {key: redact(member, key) for key, member in value.items()}
+        return {key: _redact(member, hidden=hidden or _is_confidential(key)) for key, member in value.items()}
     if isinstance(value, list):
-        return [redact(member, name) for member in value]
-    if value is None or isinstance(value, bool) or not _is_confidential(name):
+        return [_redact(member, hidden=hidden) for member in value]
+    if value is None or isinstance(value, bool):
         return value
-    return mask(str(value))
+    if hidden:
+        return mask(str(value))
+    return _redacted_text(value) if isinstance(value, str) and value.lstrip().startswith(("{", "[")) else value
+
+
+def _redacted_text(text: str) -> str:
+    """Return a text that may be JSON itself: some suppliers wrap their data so."""
+    try:
+        inner = json.loads(text)
+    except (ValueError, RecursionError):
+        return redact_text(text)
+    return json.dumps(_redact(inner, hidden=False), ensure_ascii=False)
+
+
+def redact_text(text: str) -> str:
+    """Return `text` with what looks like a confidential member masked: `"pin": "1234"` of JSON, `token=…` of a form."""
+    parts, at = list[str](), 0
+    for named in _NAMED.finditer(text):
+        value = _VALUE.match(text, named.end())
+        if value is None or value[0] in _NOTHING or not _is_confidential(named["json"] or named["form"]):
+            continue
+        if named.start() >= at:
+            masked = f'"{_BULLET * 5}"' if named["json"] else _BULLET * 5
+            parts += [text[at : named.end()], masked]
+            at = value.end()
+    return "".join(parts) + text[at:]
 
 
 def _is_confidential(name: str) -> bool:

@@ -10,8 +10,8 @@ from typing import Final, TypeAlias, assert_never
 from webhookctl.core.documents import document
 from webhookctl.core.errors import SealedError, StoreError, told
 from webhookctl.core.orders import Action, ActionKind, ActionState, Order
-from webhookctl.core.outcomes import ActionOutcome, Ambiguous, Dead, Delivered, LostClaim, Postponed, PutBack
-from webhookctl.core.ports.handler import Failed, GivenUp, Handler, Repeat, Result, Succeeded, Task, Unknown
+from webhookctl.core.outcomes import ActionOutcome, Ambiguous, Dead, Deferred, Delivered, LostClaim, Postponed, PutBack
+from webhookctl.core.ports.handler import Failed, GivenUp, Handler, NotYet, Repeat, Result, Succeeded, Task, Unknown
 from webhookctl.core.ports.orders import Orders
 from webhookctl.core.ports.outbox import ClaimedAction, Outbox, Settlement
 from webhookctl.core.retries import SECOND
@@ -76,7 +76,8 @@ class Act:
     def take(self, limit: int) -> list[Held]:
         """Claim up to `limit` due actions and read their orders."""
         now = self.now()
-        claimed = self.outbox.claim(tuple(self.handlers), now=now, limit=limit, lease_ms=LEASE_MS)
+        kinds = tuple(kind for kind, handler in self.handlers.items() if handler.ready)
+        claimed = self.outbox.claim(kinds, now=now, limit=limit, lease_ms=LEASE_MS)
         with self._lock:
             self._claims.update({(one.action.id, one.claim): now for one in claimed})
         try:
@@ -110,9 +111,11 @@ class Act:
             return Ended(held, Failed(held.sealed, alert=True))
         if held.order is None and action.kind in _NEED_AN_ORDER:
             return Ended(held, GivenUp(f"Order {action.subject} of {action.supplier} is not in the store."))
-        task = Task(action, document(action, held.order))
+        task = Task(action, document(action, held.order), held.order)
         handler = self.handlers[action.kind]
         if handler.repeat is Repeat.AT_MOST_ONCE:
+            if not handler.ready:  # before it counts as begun
+                return Ended(held, NotYet("It was no time for an attempt any more.", SECOND))
             if not await asyncio.to_thread(self.outbox.begin, action.id, held.claim, now=self.now()):
                 return Ended(held, _NoAttempt.LOST)
             self._begun.add(action.id)
@@ -169,6 +172,8 @@ class Act:
                 return Settlement(action.id, claim, ActionState.DEAD, detail, alert=_cause("dead", action))
             case Unknown(detail):
                 return Settlement(action.id, claim, ActionState.AMBIGUOUS, detail, alert=_cause("ambiguous", action))
+            case NotYet(detail, wait_ms):
+                return Settlement(action.id, claim, ActionState.WAITING, detail, now + wait_ms, is_attempt=False)
             case _:
                 assert_never(result)
 
@@ -220,6 +225,8 @@ def _outcome(action: Action, settlement: Settlement, now: int) -> ActionOutcome:
             return Dead(action, now, settlement.detail)
         case ActionState.AMBIGUOUS:
             return Ambiguous(action, now, settlement.detail)
+        case _ if not settlement.is_attempt:
+            return Deferred(action, now, settlement.detail)
         case _:  # the only other state that `settlement` makes is `waiting`
             return Postponed(action, now, settlement.detail, settlement.next_at or now, settlement.alert is not None)
 

@@ -118,10 +118,14 @@ def _value(event: StoredEvent, mapping: Places | None) -> Any:  # noqa: ANN401 -
 def _mask_known(value: Any, codes: Collection[str]) -> Any:  # noqa: ANN401 - any JSON value
     """Mask the supplier's own codes wherever they stand, whatever the field is called."""
     if isinstance(value, dict):
-        return {key: _mask_known(member, codes) for key, member in value.items()}
+        return {_mask_known(key, codes): _mask_known(member, codes) for key, member in value.items()}
     if isinstance(value, list):
         return [_mask_known(member, codes) for member in value]
-    return mask(str(value)) if isinstance(value, str | int | float) and str(value) in codes else value
+    if isinstance(value, str):
+        for code in sorted((code for code in codes if code in value), key=len, reverse=True):
+            value = value.replace(code, mask(code))
+        return value
+    return mask(str(value)) if isinstance(value, int | float) and str(value) in codes else value
 
 
 def order_row(order: Order) -> Row:
@@ -301,6 +305,7 @@ def _needs_a_person(summary: Summary, actions: Mapping[str, Mapping[str, int]]) 
         "actions dead": sum(states.get(ActionState.DEAD, 0) for states in actions.values()),
         "orders overdue": summary.overdue_orders,
         "events dead": summary.events.get("dead", 0),
+        "alerts not sent": summary.untold_alerts,
     }
     return {what: count for what, count in counts.items() if count}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from webhookctl import config
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher, parse_key
+from webhookctl.adapters.cipher_clear import ClearCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.errors import SettingsError, UsageError
 from webhookctl.core.orders import ActionKind
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from webhookctl.config import Settings
     from webhookctl.core.mapping import Mapping as Places
     from webhookctl.core.orders import Policy
+    from webhookctl.core.ports.cipher import Cipher
     from webhookctl.flows.order_files import Reading
 
 # Linux: the one that goes on while the machine sleeps.
@@ -71,12 +73,16 @@ def store_path(settings: "Settings") -> Path:
     return settings.store.path
 
 
+def cipher(settings: "Settings") -> "Cipher":
+    """Return what encrypts the store: nothing where the settings have no key, and say that this is wanted."""
+    keys = [parse_key(secret.value, secret.reference) for secret in settings.read(settings.store.keys, os.environ)]
+    return AesGcmCipher(keys, reads_clear=settings.store.unencrypted) if keys else ClearCipher()
+
+
 @contextmanager
 def store(settings: "Settings", *, create: bool = False) -> "Iterator[SqliteStore]":
     """Open the store, and close it at the end."""
-    secrets = settings.read(settings.store.keys, os.environ)
-    cipher = AesGcmCipher([parse_key(secret.value, secret.reference) for secret in secrets])
-    opened = open_store(settings.store.path, cipher, create=create)
+    opened = open_store(settings.store.path, cipher(settings), create=create)
     try:
         yield opened
     finally:

@@ -10,10 +10,12 @@ from webhookctl import config, suppliers
 from webhookctl.adapters import telemetry
 from webhookctl.adapters.action_command import CommandAction
 from webhookctl.adapters.action_log import LogAction
+from webhookctl.adapters.action_notify import Channel, NotifyAction
 from webhookctl.config import HandlerSettings, Settings
 from webhookctl.config.door_settings import OnGet, path_secret
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError, told
+from webhookctl.core.notices import Wording
 from webhookctl.core.orders import Action, ActionKind
 from webhookctl.core.outcomes import Announced, SettingsKept, SettingsRead
 from webhookctl.core.ports.handler import Handler
@@ -198,9 +200,23 @@ def _handler(settings: Settings, kind: ActionKind, one: HandlerSettings, outboun
         except SettingsError as error:
             raise SettingsError(f"actions.{kind}: {error}") from None
         return HttpAction(one.http, scheme, key, one.repeat, one.retries, outbound, now_ms, timeout_s)
+    if one.notify is not None:
+        return _notify(settings, kind, one)
     if one.command is not None:
         return CommandAction(one.command, one.repeat, one.retries, timeout_s)
     return LogAction(_announce)
+
+
+def _notify(settings: Settings, kind: ActionKind, one: HandlerSettings) -> NotifyAction:
+    try:
+        secrets = settings.read(one.notify or (), os.environ)
+        channels = [Channel(secret.reference, secret.value.decode(errors="replace")) for secret in secrets]
+        for channel in channels:
+            channel.service()
+    except SettingsError as error:
+        raise SettingsError(f"actions.{kind}: {error}") from None
+    wording = Wording(one.title, one.line)
+    return NotifyAction(channels, wording, one.every / 1000, one.retries, one.timeout / 1000)
 
 
 def _announce(action: Action) -> None:

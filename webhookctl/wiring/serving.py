@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from webhookctl.adapters import action_notify as notify
 from webhookctl.adapters import telemetry
+from webhookctl.adapters.action_notify import NotifyAction
 from webhookctl.adapters.free_space import FreeSpace
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.config import ServeSettings, Settings
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from webhookctl.wiring.serve_polling import ServePolling
 
 _ADMIN_CONNECTIONS: Final = 32
+_AT_ONCE: Final = (16, 16, notify.AT_ONCE)
+"""Of deliveries and the like, of alerts, of messages."""
 _DEFAULT_URL: Final = "http://127.0.0.1:8700"
 
 
@@ -109,11 +113,10 @@ def _way_out() -> "Outbound":
 
 def greeting(settings: Settings, url: str, program: str) -> list[str]:
     """Say where we listen, how to send an event with `program`, where the data lies, and what is missing."""
-    key = settings.store.keys[0]
     lines = [
         f"Listening on {url}",
         *(f"Supplier {name} posts to {url}/webhooks/{name}" for name in settings.suppliers),
-        f"The store is {settings.store.path}; its key is {key}: keep a copy of the key elsewhere.",
+        f"The store is {settings.store.path}; {_key_line(settings)}",
     ]
     if settings.demo:
         where = "" if url == _DEFAULT_URL else f" --url {url}/webhooks/demo"
@@ -129,6 +132,12 @@ def greeting(settings: Settings, url: str, program: str) -> list[str]:
     if missing:
         lines.append(f"No handler is set for {', '.join(missing)}: what orders ask of them waits for [actions.*].")
     return [*lines, "Ctrl-C stops."]
+
+
+def _key_line(settings: Settings) -> str:
+    if not settings.store.keys:
+        return "codes lie in it in clear, as [store] unencrypted wants it."
+    return f"its key is {settings.store.keys[0]}: keep a copy of the key elsewhere."
 
 
 async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _Entrance) -> str:
@@ -223,7 +232,7 @@ class _Machine:
         self.broken: StoreBrokenError | None = None
         self._opened = opened
         self._clock = steady_clock()
-        self._alerts, self._others = (Handlers(some) for some in _apart(in_force))
+        self._handlers = [Handlers(some) for some in _apart(in_force)]
         self._apply = Apply(opened.events, opened.orders, in_force.suppliers)
         self._alarms = Alarms(opened.alarms, lambda: policies(self.in_force.settings), self._undelivered_after)
 
@@ -231,7 +240,7 @@ class _Machine:
         """Go on by other settings; what is under way ends by those that it began with."""
         self.in_force = found
         self._apply = Apply(self._opened.events, self._opened.orders, found.suppliers)
-        for handlers, some in zip((self._alerts, self._others), _apart(found), strict=True):
+        for handlers, some in zip(self._handlers, _apart(found), strict=True):
             handlers.exchange(some)
         if self.receiver:
             # Last of all: what comes in by a new door finds everything behind it new.
@@ -246,7 +255,7 @@ class _Machine:
     def worker(self, grace_s: float) -> Worker:
         return Worker(
             apply=partial(self._applied, asyncio.get_running_loop()),
-            lines=[Line(self._act(handlers)) for handlers in (self._others, self._alerts)],
+            lines=[Line(self._act(handlers), most) for handlers, most in zip(self._handlers, _AT_ONCE, strict=True)],
             upkeep=self._upkeep,
             record=self.tally.record,
             wake=self.tally.wake,
@@ -297,12 +306,16 @@ class _Machine:
         self._opened.upkeep.count_repeats(self.receive.take_repeats(), now=now_ms())
 
 
-def _apart(found: InForce) -> tuple[dict[ActionKind, Handler], dict[ActionKind, Handler]]:
-    """Return the handler of alerts, and the others: whatever those are doing, alerts go their own way."""
-    alerts, others = dict[ActionKind, Handler](), dict[ActionKind, Handler]()
+def _apart(found: InForce) -> tuple[dict[ActionKind, Handler], ...]:
+    """Return the handlers in lines of their own: whatever deliveries are doing, alerts and messages go their own way.
+
+    Messages are last: as many as there are go into one, so that many must be at hand at once.
+    """
+    others, alerts, messages = dict[ActionKind, Handler](), dict[ActionKind, Handler](), dict[ActionKind, Handler]()
     for kind, handler in found.handlers.items():
-        (alerts if kind is ActionKind.ALERT else others)[kind] = handler
-    return alerts, others
+        line = messages if isinstance(handler, NotifyAction) else alerts if kind is ActionKind.ALERT else others
+        line[kind] = handler
+    return others, alerts, messages
 
 
 def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbose: bool) -> str:
@@ -314,6 +327,9 @@ def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbo
     outbound = _way_out()
     with store(settings, create=True) as opened:
         in_force = InForce.of(settings, outbound, receives=False)
+        for handler in in_force.handlers.values():
+            if once and isinstance(handler, NotifyAction):
+                handler.gather_s = 0  # there is no later: what is due now goes together
         return run.run(_work(_Machine(in_force, outbound, opened), outbound, again, once=once))
 
 

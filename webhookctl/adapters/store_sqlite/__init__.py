@@ -13,7 +13,7 @@ from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
 from webhookctl.adapters.store_sqlite.place import is_read_only, prepare
 from webhookctl.adapters.store_sqlite.quarantine import SqliteQuarantine
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
-from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate
+from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate, refuse_wrong_key
 from webhookctl.adapters.store_sqlite.upkeep import SqliteUpkeep
 from webhookctl.core.ports.cipher import Cipher
 
@@ -50,6 +50,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
     notices = prepare(place, create=create, only_read=only_read)
     connection = Connection(place, busy_ms=busy_ms, only_read=only_read)
     try:
+        refuse_wrong_key(connection, cipher)
         migrate(connection, create=create)
         key = dedup_key(connection, cipher)
     except BaseException:
@@ -63,7 +64,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         quarantine=SqliteQuarantine(connection, cipher),
         alarms=SqliteAlarms(connection),
         reports=SqliteReports(connection),
-        upkeep=SqliteUpkeep(connection),
+        upkeep=SqliteUpkeep(connection, cipher),
         leases=SqliteLeases(connection),
         notices=notices,
         connection=connection,

@@ -24,6 +24,9 @@ _ACTIONS: Final = (
 _HELD: Final = "SELECT count(*) FROM orders INDEXED BY orders_held WHERE held IS NOT NULL"
 _OVERDUE: Final = """
     SELECT count(*) FROM orders INDEXED BY orders_due WHERE due_at <= ? AND status IN ('pending', 'partial')"""
+_UNTOLD: Final = """
+    SELECT count(*) FROM actions INDEXED BY actions_due
+    WHERE state = 'waiting' AND kind = 'alert' AND error IS NOT NULL"""
 _REPEATS: Final = "SELECT coalesce(sum(n), 0) FROM repeats"
 _REJECTED: Final = "SELECT count(*) FROM rejected INDEXED BY rejected_by_time"
 _LAST_MATCHES: Final = "SELECT supplier, matched, last_at FROM secret_uses"
@@ -52,6 +55,7 @@ class SqliteReports:
                 oldest_queued_at=_number(raw, _OLDEST_QUEUED),
                 newest_event_at=_number(raw, _NEWEST),
                 journal_mode=self.connection.journal.value,
+                untold_alerts=_number(raw, _UNTOLD) or 0,
             )
 
     def secret_uses(self) -> dict[tuple[str, str], int]:

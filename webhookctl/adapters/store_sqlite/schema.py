@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SET: Final = "webhookctl"
 _DEDUP: Final = "dedup"
-_DEDUP_BOUND_TO: Final = b"webhookctl dedup key"
+DEDUP_BOUND_TO: Final = b"webhookctl dedup key"
 
 # Intake only appends: of the indexes on `events` it fills none but the queue; the others wait until `apply` has said
 # what the event is. `sealed` stands last, so that a reader of the other columns need not walk past it.
@@ -219,6 +219,17 @@ def _is_current(connection: Connection, raw: "sqlite3.Connection", *, create: bo
     return applied == _KNOWN
 
 
+def refuse_wrong_key(connection: Connection, cipher: Cipher) -> None:
+    """Raise `SealedError` where `cipher` lacks the store's key, before anything is written."""
+    with connection.reading() as raw:
+        tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        found = (
+            raw.execute("SELECT sealed FROM keys WHERE name = ?", (_DEDUP,)).fetchone() if "keys" in tables else None
+        )
+    if found is not None:
+        cipher.open(found[0], DEDUP_BOUND_TO)
+
+
 def dedup_key(connection: Connection, cipher: Cipher) -> bytes:
     """Return the key under which event keys are hashed; the first call makes it.
 
@@ -227,8 +238,8 @@ def dedup_key(connection: Connection, cipher: Cipher) -> bytes:
     with connection.reading() as raw:
         found = raw.execute("SELECT sealed FROM keys WHERE name = ?", (_DEDUP,)).fetchone()
     if found is None:
-        sealed = cipher.seal(secrets.token_bytes(32), _DEDUP_BOUND_TO)
+        sealed = cipher.seal(secrets.token_bytes(32), DEDUP_BOUND_TO)
         with connection.writing() as raw:
             raw.execute("INSERT OR IGNORE INTO keys (name, sealed) VALUES (?, ?)", (_DEDUP, sealed))
             found = raw.execute("SELECT sealed FROM keys WHERE name = ?", (_DEDUP,)).fetchone()
-    return cipher.open(found[0], _DEDUP_BOUND_TO)
+    return cipher.open(found[0], DEDUP_BOUND_TO)

@@ -35,24 +35,24 @@ def seal_delivery(cipher: Cipher, verified: Verified) -> bytes:
     """Encrypt headers, body and all else that only the supplier and the shop need to know, as one value."""
     delivery = verified.delivery
     packed = _pack(delivery, verified.event_id)
-    return cipher.seal(packed, _bound_to_delivery(delivery.supplier, delivery.delivery_id))
+    return cipher.seal(packed, bound_to_delivery(delivery.supplier, delivery.delivery_id))
 
 
 def open_delivery(cipher: Cipher, sealed: bytes, supplier: str, delivery_id: bytes) -> Opened:
     """Raise `SealedError` where the key is missing, or the bytes are not those that were stored for this delivery."""
-    return _unpack(cipher.open(sealed, _bound_to_delivery(supplier, delivery_id)))
+    return _unpack(cipher.open(sealed, bound_to_delivery(supplier, delivery_id)))
 
 
 def seal_rejection(cipher: Cipher, rejection: Rejection) -> bytes:
     """Encrypt what was rejected, in such a way that nobody can make an event of it by moving the bytes."""
     delivery = rejection.delivery
     packed = _pack(delivery, rejection.presented)
-    return cipher.seal(packed, _bound_to_rejection(delivery.supplier, delivery.delivery_id))
+    return cipher.seal(packed, bound_to_rejection(delivery.supplier, delivery.delivery_id))
 
 
 def open_rejection(cipher: Cipher, sealed: bytes, supplier: str, delivery_id: bytes) -> Opened:
     """Open what `seal_rejection` made; raises `SealedError`."""
-    return _unpack(cipher.open(sealed, _bound_to_rejection(supplier, delivery_id)))
+    return _unpack(cipher.open(sealed, bound_to_rejection(supplier, delivery_id)))
 
 
 def seal_code(cipher: Cipher, code: Code | None, place: tuple[str, str, int, str]) -> bytes | None:
@@ -60,25 +60,28 @@ def seal_code(cipher: Cipher, code: Code | None, place: tuple[str, str, int, str
     if code is None:
         return None
     # A JSON string may hold half of a surrogate pair, which UTF-8 can't: it comes back as it was.
-    return cipher.seal(code.reveal().encode("utf-8", "surrogatepass"), _bound_to_place(place))
+    return cipher.seal(code.reveal().encode("utf-8", "surrogatepass"), bound_to_place(place))
 
 
 def open_code(cipher: Cipher, sealed: bytes | None, place: tuple[str, str, int, str]) -> Code | None:
     """Open what `seal_code` made for the same `place`; raises `SealedError`."""
     if sealed is None:
         return None
-    return Code(cipher.open(sealed, _bound_to_place(place)).decode("utf-8", "surrogatepass"))
+    return Code(cipher.open(sealed, bound_to_place(place)).decode("utf-8", "surrogatepass"))
 
 
-def _bound_to_delivery(supplier: str, delivery_id: bytes) -> bytes:
+def bound_to_delivery(supplier: str, delivery_id: bytes) -> bytes:
+    """Return what binds a delivery to its row."""
     return b"delivery:%b:%b" % (delivery_id, supplier.encode())
 
 
-def _bound_to_rejection(supplier: str, delivery_id: bytes) -> bytes:
+def bound_to_rejection(supplier: str, delivery_id: bytes) -> bytes:
+    """Return what binds a rejection to its row, and makes no event of it."""
     return b"rejected:%b:%b" % (delivery_id, supplier.encode())
 
 
-def _bound_to_place(place: tuple[str, str, int, str]) -> bytes:
+def bound_to_place(place: tuple[str, str, int, str]) -> bytes:
+    """Return what binds a code or a pin to its order and item."""
     parts = [str(part).encode() for part in place]
     return b"code:" + b"".join(b"%d:%b" % (len(part), part) for part in parts)
 

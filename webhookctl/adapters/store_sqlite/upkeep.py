@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from webhookctl.adapters.store_sqlite import rekeying
 from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.core.ports.cipher import Cipher
+from webhookctl.core.ports.upkeep import Rekeyed, RekeyMark
 
 _DAY_MS: Final = 86_400_000
 _COUNT: Final = """
@@ -17,6 +20,13 @@ class SqliteUpkeep:
     """Keeping the store whole."""
 
     connection: Connection
+    cipher: Cipher
+
+    def count_sealed(self) -> int:
+        return rekeying.count_rows(self.connection)
+
+    def rekey(self, after: RekeyMark | None, *, limit: int) -> Rekeyed:
+        return rekeying.rekey(self.connection, self.cipher, after, limit)
 
     def count_repeats(self, repeats: Mapping[str, int], *, now: int) -> None:
         if repeats:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import options, output, revealing
 from webhookctl.cli.orders.naming import TheReference, supplier_of, unknown
 from webhookctl.core.orders import OrderStatus
 
@@ -93,18 +93,21 @@ def reveal(
     reference: TheReference,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is written down before anything is shown.")],
     supplier: options.Supplier = None,
+    out: revealing.Out = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the codes of an order in clear; who looked, when and why is kept."""
+    """Show the codes of an order in clear; who looked, when and why is kept. Pictures go into files, by --out."""
     from webhookctl import wiring
     from webhookctl.core.ports.orders import Reveal
     from webhookctl.flows import reveal as flow
 
+    revealing.ready(out)
     with wiring.store(wiring.settings(context.obj.config)) as store:
         chosen = supplier_of(store, reference, supplier)
         items = flow.reveal(store.orders, chosen, reference, Reveal(options.now_ms(), wiring.who(), reason))
+    items = revealing.with_pictures_in_files(items, reference, out)
     if as_json:
         output.show_json(items)
     else:
-        rows = ((item["sku"] or "-", item["code"] or "-", item["pin"] or "-") for item in items)
+        rows = ((item["sku"] or "-", item["code"] or item.get("picture") or "-", item["pin"] or "-") for item in items)
         output.table(("SKU", "Code", "PIN"), rows, empty="The order has no codes yet.")

@@ -11,3 +11,6 @@ class Cipher(Protocol):
 
     def open(self, sealed: bytes, bound_to: bytes) -> bytes:
         """Decrypt; raises `SealedError` that names the missing key, or says that the value was changed."""
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Say whether a value is what `seal` makes today: under the first key."""

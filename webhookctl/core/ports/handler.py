@@ -1,10 +1,11 @@
 """Doing what an order causes: a call to the shop, a command, a line in the log."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from webhookctl.core.orders import Action
+from webhookctl.core.orders import Action, Order
+from webhookctl.core.redaction import Code
 from webhookctl.core.retries import RetryPolicy
 
 
@@ -20,8 +21,16 @@ class Task:
     """One attempt at one action."""
 
     action: Action
-    document: bytes
+    document: bytes = field(repr=False)
     """The JSON document for the shop; holds codes in clear where the action is a delivery."""
+    order: Order | None = field(default=None, repr=False)
+    """None: it belongs to no order that is known."""
+
+    @property
+    def codes(self) -> set[Code]:
+        """The order's codes and pins, in the document or not: none may be kept of what the other side says."""
+        items = self.order.items if self.order else ()
+        return {code for item in items for code in (item.code, item.pin) if code}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,15 @@ class Unknown:
     detail: str
 
 
-Result: TypeAlias = Succeeded | Failed | GivenUp | Unknown
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """No attempt was made: it is not counted, and due again after `wait_ms`."""
+
+    detail: str
+    wait_ms: int
+
+
+Result: TypeAlias = Succeeded | Failed | GivenUp | Unknown | NotYet
 
 
 class Handler(Protocol):
@@ -69,6 +86,10 @@ class Handler(Protocol):
     @property
     def retries(self) -> RetryPolicy:
         """When a failure is tried again, and when given up."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether attempts make sense just now; while they don't, none of its actions is taken."""
 
     async def handle(self, task: Task) -> Result:
         """Make the attempt; never raises for what the other side does."""

@@ -29,6 +29,8 @@ class Settlement:
     next_at: int | None = None
     alert: str | None = None
     """The cause of an alert to raise in the same transaction, once per order and cause."""
+    is_attempt: bool = True
+    """False: nothing was tried. It is neither counted nor written down, and the action keeps its last error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Summary:
     newest_event_at: int | None
     journal_mode: str
     """`wal`, or `delete` where this SQLite is one that can lose rows in WAL mode."""
+    untold_alerts: int = 0
+    """Alerts that could not be sent so far; they are tried again."""
 
 
 class Reports(Protocol):

@@ -1,0 +1,61 @@
+"""What does encryption cost of durable ingest? `python -m tests.benchmarks.encryption [--rounds 5] [--seconds 1]`.
+
+The store's intake with batches of deliveries as a busy receiver makes them, once with AES-256-GCM and once without,
+in turn; each batch is on disk before the next.
+"""
+
+import argparse
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import uuid_utils
+
+from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
+from webhookctl.adapters.cipher_clear import ClearCipher
+from webhookctl.adapters.store_sqlite import open_store
+from webhookctl.core.deliveries import Delivery, Verified
+from webhookctl.core.ports.cipher import Cipher
+
+_CIPHERS: Final[dict[str, Cipher]] = {"in clear": ClearCipher(), "AES-256-GCM": AesGcmCipher([bytes(range(32))])}
+_HEADERS: Final = tuple((f"x-header-{number}".encode(), b"some value of a header") for number in range(8))
+
+
+def rate(cipher: Cipher, folder: Path | None, seconds: float, size: int, batch: int) -> float:
+    """Return how many deliveries a second are durable in a new store."""
+    body = b"x" * size
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as own,
+        closing(open_store(Path(own) / "store.db", cipher, create=True)) as store,
+    ):
+        count, start = 0, time.perf_counter()
+        while time.perf_counter() - start < seconds:
+            now = time.time_ns() // 1_000_000
+            deliveries = [Delivery("acme", body, _HEADERS, now, uuid_utils.uuid7().bytes) for _ in range(batch)]
+            store.intake.accept([Verified(delivery, "env:ACME_SECRET") for delivery in deliveries])
+            count += batch
+        return count / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="per round and cipher")
+    parser.add_argument("--size", type=int, default=500, help="bytes of a body")
+    parser.add_argument("--folder", type=Path, default=None, help="where the stores lie: on the disk to be measured")
+    chosen = parser.parse_args()
+    print(f"{'batch':>5} {'in clear/s':>12} {'AES-256-GCM/s':>14} {'cost':>7}")
+    for batch in (1, 16, 64):
+        rates: dict[str, list[float]] = {name: [] for name in _CIPHERS}
+        for _ in range(chosen.rounds):  # in turn, so that a noisy minute of the machine is shared
+            for name, cipher in _CIPHERS.items():
+                rates[name].append(rate(cipher, chosen.folder, chosen.seconds, chosen.size, batch))
+        clear, encrypted = (median(found) for found in rates.values())
+        print(f"{batch:5} {clear:12,.0f} {encrypted:14,.0f} {1 - encrypted / clear:7.1%}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""What may be shown of any supplier's JSON."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webhookctl.core.redaction import mask, redact, redact_text
+
+CANARY = "CANARY-9F3C-77AB"
+HIDDEN = "•••••-••••-AB"
+NAMES = [
+    "code",
+    "codes",
+    "pin",
+    "PIN",
+    "pins",
+    "serial",
+    "serials",
+    "key",
+    "keys",
+    "epin",
+    "ePin",
+    "voucher",
+    "token",
+    "cardNumber",
+    "card_number",
+    "sn",
+    "SN",
+    "cardPin",
+    "pinCode",
+    "pin_code",
+    "giftCode",
+    "giftCardCode",
+    "redeemCode",
+    "redemption_code",
+    "activationCode",
+    "activationKey",
+    "licenseKey",
+    "cdKey",
+    "cd_key",
+    "gameKey",
+    "serialNumber",
+    "serial-number",
+    "voucherCode",
+    "voucherNumber",
+    "couponCode",
+    "accessCode",
+    "securityCode",
+    "cvv",
+    "CVV2",
+    "redeemUrl",
+    "redemptionLink",
+    "claimLink",
+    "url",
+    "qrCode",
+    "barcode",
+    "lpa",
+    "secret",
+    "clientSecret",
+    "password",
+    "accessToken",
+    "refresh_token",
+    "apiKey",
+    "signature",
+    "productKey",
+    "digitalCode",
+    "topupCode",
+    "keyCode",
+]
+HARMLESS = [
+    "countryCode",
+    "currency_code",
+    "statusCode",
+    "errorCode",
+    "productCode",
+    "sku",
+    "reference",
+    "orderId",
+    "status",
+    "name",
+    "message",
+    "keyword",
+    "pinned",
+    "serialized",
+    "tokenized",
+    "codec",
+    "description",
+    "type",
+    "amount",
+    "quantity",
+    "zipcode",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_confidential_names(name: str) -> None:
+    """At any depth, as a value, a list, an object or a number; the structure stays."""
+    value = {"data": [{name: CANARY, "n": {name: [CANARY, {"value": CANARY}]}}], name: {"any": {"thing": CANARY}}}
+
+    shown = redact(value)
+
+    assert CANARY not in json.dumps(shown)
+    assert shown["data"][0] == {name: HIDDEN, "n": {name: [HIDDEN, {"value": HIDDEN}]}}
+    assert redact({name: 1234567}) == {name: "•••••"}
+    assert redact({name: None, "x": {name: True}}) == {name: None, "x": {name: True}}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_harmless_names(name: str) -> None:
+    """What a person needs to find a fault is shown."""
+    assert redact({"a": [{name: "VALUE"}]}) == {"a": [{name: "VALUE"}]}
+
+
+def test_json_within_a_text() -> None:
+    """Some suppliers wrap their data in a string; even one that is broken off gives nothing away."""
+    inner = json.dumps({"order": {"code": CANARY, "status": "ok"}})
+
+    assert json.loads(redact({"payload": inner})["payload"]) == {"order": {"code": HIDDEN, "status": "ok"}}
+    broken = redact({"payload": inner[:-9]})["payload"]
+    assert CANARY not in broken
+    assert '"code": "•••••"' in broken
+
+
+@given(
+    st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)), st.sampled_from(NAMES)
+)
+def test_whatever_stands_within_a_confidential_member(inner: Any, name: str) -> None:  # noqa: ANN401 - any JSON
+    """Every text in it is masked, however it is nested."""
+
+    def texts(value: Any) -> list[str]:  # noqa: ANN401 - any JSON
+        if isinstance(value, dict):
+            return [text for member in value.values() for text in texts(member)]
+        return [text for member in value for text in texts(member)] if isinstance(value, list) else [value]
+
+    assert texts(redact({name: inner})) == [mask(text) for text in texts({name: inner})]
+
+
+@given(st.text())
+def test_any_text_is_taken(text: str) -> None:
+    """Whatever comes back from a shop, redacting it ends, and redacting it again changes nothing."""
+    once = redact_text(text)
+
+    assert redact_text(once) == once
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("XXXXX-YYYYY-ZZZZZ", "•••••-•••••-ZZ"),
+        ("ABCDEFGHIJKLMNOP", "•••••OP"),
+        ("1234", "•••••"),
+        ("ABC-DEF-GHI", "•••••"),
+        ("", "•••••"),
+        ("ABCDEFGHIJKLM-\n", "•••••"),
+    ],
+)
+def test_mask(code: str, shown: str) -> None:
+    """Grouping and the last two characters of a long one; of a short one nothing."""
+    assert mask(code) == shown
