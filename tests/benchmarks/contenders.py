@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -147,31 +147,36 @@ _AS_WELL: Final = (
 )
 
 
-def contenders(modules: Path | None) -> list[Contender]:
-    """Return those that can run here; `modules` is where those of Node are installed. Says which can't."""
-    found = [BARE, *_AS_WELL]
+def contenders(wanted: Collection[str], modules: Path) -> list[Contender]:
+    """Return those of the `wanted` letters (none: all) that can run here; says which can't.
+
+    What is needed of Node's modules is in `modules`, or installed there.
+    """
+    found = [one for one in (BARE, *_AS_WELL) if not wanted or one.letter in wanted]
     if any(find_spec(name) is None for name in ("fastapi", "sqlalchemy")):
         sys.stderr.write("(c) is left out: pip install -e '.[bench]' brings FastAPI and SQLAlchemy.\n")
         found = [one for one in found if one.letter != "c"]
-    if modules is None:
+    if wanted and "e" not in wanted:
+        return found
+    if not _install_modules(modules):
         sys.stderr.write("(e) is left out: there is no Node here, or its modules could not be installed.\n")
         return found
     return [*found, Contender("e", "Fastify + better-sqlite3", _fastify(modules))]
 
 
-def install_modules(folder: Path) -> Path | None:
-    """Install what (e) needs in `folder`, unless it is there; None where that can't be done."""
+def _install_modules(folder: Path) -> bool:
+    """Install what (e) needs in `folder`, unless it is there; False where that can't be done."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        return None
+        return False
     if not all((folder / "node_modules" / name).is_dir() for name in _MODULES):
         (folder / "package.json").write_text(json.dumps({"private": True}))
         command = ["npm", "install", "--no-audit", "--no-fund", *_MODULES]
         if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode:  # noqa: S603 - ours
-            return None
+            return False
     works = subprocess.run(
         ["node", "--eval", 'new (require("better-sqlite3"))(":memory:")'],  # noqa: S607 - whichever Node there is
         cwd=folder,
         capture_output=True,
         check=False,
     )
-    return None if works.returncode else folder
+    return works.returncode == 0

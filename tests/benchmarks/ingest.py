@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from tests.benchmarks.contenders import BARE, OURS, STORE, Contender, contenders, install_modules
+from tests.benchmarks.contenders import BARE, OURS, STORE, Contender, contenders
 from tests.benchmarks.filling import fill
 
 _WITNESS: Final = 64
@@ -92,11 +92,8 @@ def main() -> None:
         nullcontext(chosen.modules) if chosen.modules else tempfile.TemporaryDirectory() as modules,
     ):
         Path(modules).mkdir(exist_ok=True)
-        wanted = set(chosen.only.split(",")) if chosen.only else None
-        needs_node = wanted is None or "e" in wanted
-        found = contenders(install_modules(Path(modules)) if needs_node else None)
-        chosen_ones = [one for one in found if wanted is None or one.letter in wanted]
-        compare(chosen_ones, Path(folder), chosen)
+        wanted = {letter for letter in chosen.only.split(",") if letter}
+        compare(contenders(wanted, Path(modules)), Path(folder), chosen)
 
 
 def compare(some: list[Contender], folder: Path, chosen: argparse.Namespace) -> None:
