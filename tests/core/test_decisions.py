@@ -81,6 +81,8 @@ def test_money_instead_of_the_code_is_asked_for() -> None:
     ("found", "actions", "refund", "told"),
     [
         (order(OrderStatus.FULFILLED), {DELIVER: DONE}, False, "not held"),
+        (order(OrderStatus.PENDING, "x"), {}, True, "once it is fulfilled or failed"),
+        (order(OrderStatus.PARTIAL, "x"), {}, True, "once it is fulfilled or failed"),
         (order(OrderStatus.REFUNDED, "x"), {DELIVER: HELD}, False, "never delivered"),
         (order(OrderStatus.FULFILLED), {DELIVER: HELD, REFUND: DONE}, False, "both the code and the money"),
         (order(OrderStatus.FULFILLED), {DELIVER: HELD, REFUND: ActionState.AMBIGUOUS}, False, "both the code"),

@@ -16,6 +16,7 @@ from webhookctl.core.orders.records import (
 )
 
 BY_HAND = "held by hand"
+_OPEN = frozenset({OrderStatus.PENDING, OrderStatus.PARTIAL})
 _EFFECT = frozenset({ActionState.DONE, ActionState.RUNNING, ActionState.AMBIGUOUS})
 """States of an action that has, or may have, taken effect."""
 
@@ -49,11 +50,9 @@ def release(
         raise UsageError(f"Order {order.reference} is not held: there is nothing to let go.")
     if order.status is OrderStatus.REFUNDED and ActionKind.DELIVER in held:
         raise UsageError(f"Order {order.reference} is refunded: it is never delivered.")
+    if refund:
+        _check_refund(order, actions)
     chosen, other = _choice(order, actions, refund=refund)
-    if refund and actions.get(ActionKind.REFUND) is ActionState.CANCELLED:
-        raise UsageError(f"The refund of order {order.reference} was cancelled: it can't be chosen any more.")
-    if refund and order.paid is not None and not order.paid.is_something:
-        raise UsageError(f"Nothing was paid for order {order.reference}: there is nothing to refund.")
     state = actions.get(other)
     if (refund or chosen in held) and state in _EFFECT and not although_refunded:
         raise UsageError(
@@ -71,6 +70,18 @@ def release(
         intervention=intervention,
         keeps_items=True,
     )
+
+
+def _check_refund(order: Order, actions: Mapping[ActionKind, ActionState]) -> None:
+    if order.status in _OPEN:
+        # The code could come afterwards, and nobody would remember that the money went back.
+        raise UsageError(
+            f"Order {order.reference} is {order.status}: it can be refunded once it is fulfilled or failed."
+        )
+    if actions.get(ActionKind.REFUND) is ActionState.CANCELLED:
+        raise UsageError(f"The refund of order {order.reference} was cancelled: it can't be chosen any more.")
+    if order.paid is not None and not order.paid.is_something:
+        raise UsageError(f"Nothing was paid for order {order.reference}: there is nothing to refund.")
 
 
 def _choice(order: Order, actions: Mapping[ActionKind, ActionState], *, refund: bool) -> tuple[ActionKind, ActionKind]:
