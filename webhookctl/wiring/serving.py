@@ -5,11 +5,11 @@ import random
 import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.adapters import action_notify as notify
 from webhookctl.adapters import telemetry
@@ -158,11 +158,8 @@ async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _
     machine.receiver = receiver
     grace_s = settings.serve.grace / 1000
     async with _running(machine, again):
-        working = (
-            asyncio.create_task(_work_and_ask(machine, outbound, grace_s)) if (outbound := machine.outbound) else None
-        )
         keeping = asyncio.create_task(quarantining.run(machine.until))
-        administering = asyncio.create_task(_administer(machine, entrance.admin)) if entrance.admin else None
+        beside = _beside(machine, entrance, grace_s)
         await run.serve(
             receiver,
             sock=entrance.sock,
@@ -176,13 +173,22 @@ async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _
         await batcher.close()
         await keeping
         await quarantining.finish()
-        for beside in (working, administering):
-            if beside:
-                await beside
+        for task in beside:
+            await task
     if broken := batcher.broken or machine.broken or quarantining.broken:
         raise broken
     machine.look_after()
     return tally.last_words()
+
+
+def _beside(machine: "_Machine", entrance: _Entrance, grace_s: float) -> list[asyncio.Task[None]]:
+    """Begin what goes on beside receiving; each ends by itself once `machine.until` is set."""
+    jobs = list[Coroutine[Any, Any, None]]()
+    if machine.outbound:
+        jobs.append(_work_and_ask(machine, machine.outbound, grace_s))
+    if entrance.admin:
+        jobs.append(_administer(machine, entrance.admin))
+    return [asyncio.create_task(job) for job in jobs]
 
 
 async def _administer(machine: "_Machine", sock: socket.socket) -> None:
