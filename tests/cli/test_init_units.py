@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from webhookctl import suppliers
 from webhookctl.cli import inspection, installation
 from webhookctl.config import load
 from webhookctl.core.errors import SettingsError
@@ -29,8 +30,8 @@ class Unit(ConfigParser):
         )
 
 
-def printed(plan: installation.Plan, *, has_poll: bool = True) -> dict[str, str]:
-    text = "\n".join(installation.steps(plan, has_poll=has_poll)) + "\n"
+def printed(plan: installation.Plan) -> dict[str, str]:
+    text = "\n".join(installation.steps(plan)) + "\n"
     return {title.split(",")[0]: body for title, body in STEPS.findall(text)}
 
 
@@ -205,18 +206,9 @@ def test_cron_nginx_and_dashboard_agree_with_the_settings(plan: installation.Pla
     assert "https://hooks.shop.example/webhooks/acme-eu\n" in steps["At the supplier's dashboard"]
 
 
-def test_a_version_without_poll_says_so(plan: installation.Plan) -> None:
-    """Nobody starts a timer for a command that is not there yet."""
-    with_it, without = printed(plan), printed(plan, has_poll=False)
-
-    assert "no `poll` yet" in without[STEP["poll"]]
-    assert "no `poll` yet" in without["cron: the same as 5"]
-    assert "no `poll` yet" not in "".join(with_it.values())
-
-
 def test_no_secret_is_printed(plan: installation.Plan) -> None:
     """The lines say where secrets lie, and hold none; they say that the key is to be kept elsewhere."""
-    text = "\n".join(installation.steps(plan, has_poll=True))
+    text = "\n".join(installation.steps(plan))
 
     for name in plan.secret_files:
         assert (plan.folder / name).read_text().strip() not in text
@@ -224,7 +216,7 @@ def test_no_secret_is_printed(plan: installation.Plan) -> None:
     assert "a lost key\nis lost codes" in text
 
 
-@pytest.mark.parametrize("preset", ["generic", "standard-webhooks", "svix", "github", "stripe"])
+@pytest.mark.parametrize("preset", suppliers.names())
 def test_every_preset_gets_a_secret_it_takes(tmp_path: Path, preset: str) -> None:
     """The generated secret has the form that the preset's suppliers use."""
     plan = installation.plan(tmp_path / preset, "acme", preset, "shop.example")

@@ -120,7 +120,7 @@ def test_init_prints_results_and_words_apart(tmp_path: Path) -> None:
 
     assert "https://shop.example/webhooks/eu-codes" in result.stdout
     assert len(result.stderr.splitlines()) == 5
-    assert "no `poll` yet" in result.stdout
+    assert "webhookctl-poll.timer" in result.stdout
 
 
 def test_show_says_what_holds(shop: Path) -> None:

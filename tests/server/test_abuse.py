@@ -224,5 +224,6 @@ def test_whoever_vanished_is_not_waited_for(said: bytes) -> None:
             for client in (used, unused):
                 vanish(client)
         until(lambda: is_served(server.port))
+        assert is_served(server.port)
         while VANISHED:
             VANISHED.pop().sock.close()

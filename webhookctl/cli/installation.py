@@ -21,6 +21,7 @@ from typing import Any, Final
 import webhookctl
 from webhookctl.config import FILE_NAME, SYSTEM_FILE, load, new_key, write_new
 from webhookctl.core.errors import SettingsError, UsageError
+from webhookctl.core.signatures import Scheme, params_needed
 from webhookctl.suppliers import preset as read_preset
 
 _KEY: Final = "webhookctl.key"
@@ -92,7 +93,8 @@ def write(plan: Plan) -> list[Path]:
 
 def _contents(plan: Plan) -> dict[Path, tuple[str, int]]:
     database = str(_STATE_FOLDER / _DATABASE) if plan.is_in_place else _DATABASE
-    settings = _filled("settings.toml", database=database, supplier=plan.supplier, preset=plan.preset)
+    proof = "\n".join(_proof(plan, read_preset(plan.preset)))
+    settings = _filled("settings.toml", database=database, supplier=plan.supplier, preset=plan.preset, proof=proof)
     shop = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     made = (new_key(), _new_secret(read_preset(plan.preset)), shop, secrets.token_hex(32))
     texts = dict(zip(plan.secret_files, made, strict=True))
@@ -100,6 +102,32 @@ def _contents(plan: Plan) -> dict[Path, tuple[str, int]]:
         plan.folder / FILE_NAME: (settings, 0o644),
         **{plan.folder / name: (text, 0o600) for name, text in texts.items()},
     }
+
+
+def _proof(plan: Plan, preset: Mapping[str, Any]) -> Iterator[str]:
+    """Say in the settings by what the supplier is known."""
+    secret = f'"credential:{plan.supplier}.secret"'
+    if _signs_nothing(preset):
+        yield "# It signs nothing: what it posts to holds the secret."
+        yield f"path_secret = {secret}"
+    else:
+        yield "# Any of them may match: add the new one before the supplier changes it."
+        yield f"secrets = [{secret}]"
+    if "{url}" in str(preset.get("signed")):
+        yield "# It signs the address that it posts to: write it as it is entered there."
+        yield f'url = "https://{plan.domain}/webhooks/{plan.supplier}"'
+    for name in params_needed({key: value for key, value in preset.items() if key in Scheme.KEYS}):
+        yield f'params.{name} = "CHANGE-ME"    # your own, as the supplier calls it'
+
+
+def _signs_nothing(preset: Mapping[str, Any]) -> bool:
+    return bool(preset["kind"] == "none")
+
+
+def _address(plan: Plan) -> str:
+    """Say what is to be entered where the supplier asks for the address to post to."""
+    address = f"https://{plan.domain}/webhooks/{plan.supplier}"
+    return f"{address}/SECRET, with the secret below" if _signs_nothing(read_preset(plan.preset)) else address
 
 
 def _new_secret(preset: Mapping[str, Any]) -> str:
@@ -114,21 +142,20 @@ def _new_secret(preset: Mapping[str, Any]) -> str:
             return f"{prefix}{secrets.token_urlsafe(32)}"
 
 
-def steps(plan: Plan, *, has_poll: bool) -> list[str]:
+def steps(plan: Plan) -> list[str]:
     """Return the lines to print: what to do next, step by step, ready to be pasted into a shell."""
     program, install_program = _program()
     credentials = "\n".join(f"LoadCredential={name}:{_SYSTEM_FOLDER / name}" for name in plan.secret_files)
     hardening = _filled("hardening", credentials=credentials)
     words = {"program": program, "domain": plan.domain, "supplier": plan.supplier, "hardening": hardening}
-    note = "" if has_poll else "This webhookctl has no `poll` yet: keep these lines for the one that has.\n"
     return _filled(
         "steps.txt",
         **words,
         folder=shlex.quote(str(plan.folder)),
         try_here=_try_here(plan),
+        address=_address(plan),
         files="\n".join([*install_program, *_file_lines(plan)]),
         service=_filled("webhookctl.service", **words),
-        poll_note=note,
         poll_service=_filled("webhookctl-poll.service", **words),
         poll_timer=_filled("webhookctl-poll.timer"),
         cron=_filled("webhookctl.cron", **words),

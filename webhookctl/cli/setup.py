@@ -25,7 +25,6 @@ def register(parent: typer.Typer) -> None:
 
 
 def init(
-    context: typer.Context,
     folder: Annotated[Path, typer.Option("--folder", help="Where the files go; made if missing.")] = Path(),
     supplier: Annotated[str, typer.Option("--supplier", "-s", help="The supplier's name; part of its URL.")] = "acme",
     preset: Annotated[str, typer.Option("--preset", help="How the supplier signs.")] = "generic",
@@ -37,8 +36,7 @@ def init(
     plan = installation.plan(folder, supplier, preset, domain)
     for path in installation.write(plan):
         output.say(f"Wrote {path}.")
-    known = getattr(context.find_root().command, "commands", {})
-    for line in installation.steps(plan, has_poll="poll" in known):
+    for line in installation.steps(plan):
         output.emit(line)
 
 
