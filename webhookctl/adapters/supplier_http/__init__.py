@@ -20,7 +20,8 @@ from webhookctl.core.ports.supplier import Condition, ListCall, NotAsked, NotKno
 __all__ = ["Authorisation", "Caller", "Client", "Fixed", "HttpSupplier", "OAuth2"]
 
 _FIRST_BATCH: Final = 32
-_MOST_IN_BATCH: Final = 512
+_MOST_IN_BATCH: Final = 256
+"""A run that is killed holds two batches until their lease ends."""
 _MOST_LISTED: Final = 16
 """Lists per batch: with a hundred orders in each."""
 _SECONDS: Final = 4.0
