@@ -19,6 +19,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from webhookctl import __version__
 from webhookctl.core.breaker import Breaker
 from webhookctl.core.errors import UpstreamError
 from webhookctl.core.redaction import printable
@@ -33,6 +34,8 @@ PER_HOST: Final = 16
 """Calls that may be at one host at the same time."""
 # What has not got its connection in half of the time was certainly not sent; a deadline that strikes later can't tell.
 _SHARE_FOR_CONNECTING: Final = 0.5
+
+_HEADERS: Final = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"webhookctl/{__version__}"}
 
 
 class NotSentError(UpstreamError):
@@ -157,12 +160,13 @@ class Outbound:
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float
     ) -> httpx.Request:
         target, auth = _target(url)
-        request = self._client.build_request(
+        # Made by hand: the client's own defaults would be merged in for each request, which costs as much as sending.
+        request = httpx.Request(
             method,
             target,
             content=body,
-            headers={"accept-encoding": "identity", **headers},
-            timeout=httpx.Timeout(None, pool=timeout_s * _SHARE_FOR_CONNECTING),
+            headers={**_HEADERS, **{name.lower(): value for name, value in headers.items()}},
+            extensions={"timeout": _timeout(timeout_s)},
         )
         return request if auth is None else next(auth.auth_flow(request))
 
@@ -174,6 +178,11 @@ class Outbound:
 def _host(url: str) -> str:
     """Return the host and port of `url`; of what is no address, whatever: it gets no further."""
     return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2].lower()
+
+
+@lru_cache(16)
+def _timeout(timeout_s: float) -> Mapping[str, float | None]:
+    return httpx.Timeout(None, pool=timeout_s * _SHARE_FOR_CONNECTING).as_dict()
 
 
 @lru_cache(256)
