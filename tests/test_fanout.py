@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import uvloop
@@ -271,6 +271,30 @@ def test_cancelling_settles_what_was_begun() -> None:
     uvloop.run(scenario())
 
     assert work.settled == ["did 1", "CancelledError 2"]
+
+
+def test_what_is_being_settled_is_settled_once() -> None:
+    """Whoever cancels in the middle of settling waits for its end; nothing is settled, or recorded, twice."""
+    work = Work([1])
+    entered, go_on = threading.Event(), threading.Event()
+
+    def settle(results: Sequence[str]) -> Sequence[str]:
+        entered.set()
+        go_on.wait(LONG_S)
+        return work.settle(results)
+
+    async def scenario() -> None:
+        running = asyncio.create_task(fan_out(replace(work.job(), settle=settle), concurrency=1))
+        await until(entered.is_set)
+        running.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    uvloop.run(scenario())
+
+    assert (work.settled, work.recorded) == (["did 1"], ["did 1!"])
 
 
 def test_wait_any_returns_on_the_first() -> None:

@@ -69,6 +69,10 @@ class _Run(Generic[Item, Result, Outcome]):
     results: list[Result] = field(default_factory=list)
     singly: bool = False
     """One result made its whole batch fail: settle each alone, to find out which."""
+    settling: asyncio.Task[Sequence[Outcome]] | None = None
+    """Goes on though whoever waits for it is cancelled: what it settles must not be settled again."""
+    batch: Sequence[Result] = ()
+    """What `settling` is about: the first of the results."""
 
     async def through(self) -> None:
         grace_s = self.endless.grace_s if self.endless else None
@@ -128,19 +132,34 @@ class _Run(Generic[Item, Result, Outcome]):
             item = self.running.pop(task)
             cut_off = task.cancelled()  # before it began, or _attempt would have made a result of it
             self.results.append(self.job.failed(item, asyncio.CancelledError()) if cut_off else task.result())
-        while batch := self.results[: 1 if self.singly else None]:
+        while self.results:
             try:
-                outcomes = await asyncio.to_thread(self.job.settle, batch)
+                outcomes = await self._settled()
             except StoreError:
                 raise
             except Exception:
-                del self.results[: 1 if len(batch) == 1 else 0]
+                del self.results[: 1 if len(self.batch) == 1 else 0]
                 self.singly = True
                 raise
-            del self.results[: len(batch)]
+            del self.results[: len(self.batch)]
             for outcome in outcomes:
                 self.job.record(outcome)
         self.singly = False
+
+    async def _settled(self) -> Sequence[Outcome]:
+        """Settle a batch, or wait on for the one that is being settled."""
+        if self.settling is None:
+            self.batch = self.results[: 1 if self.singly else None]
+            self.settling = asyncio.create_task(asyncio.to_thread(self.job.settle, self.batch))
+        try:
+            outcomes = await asyncio.shield(self.settling)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self.settling = None
+            raise
+        self.settling = None
+        return outcomes
 
     async def _finish(self, grace_s: float | None) -> None:
         """Let running calls end, cancel those that don't, and settle all."""

@@ -25,7 +25,7 @@ def test_whatever_the_shop_does_each_order_is_delivered_under_one_id(tmp_path: P
         settings.write_text(settings.read_text().replace(f'{stage.shop.url}"\n', action))
         with stage.program().serve() as serving:
             statuses = [stage.supplier.post(fulfilled(reference)) for reference in WAYS]
-            until(lambda: all(one["attempts"] for one in delivers(stage)), "it was looked for in vain")
+            until(lambda: any(one["attempts"] for one in delivers(stage)), "it was looked for in vain")
             with bad_shop(port) as shop:
                 until(lambda: shop.ids.keys() == WAYS.keys(), "each was called for")
                 until(lambda: all(has_ended(one) for one in delivers(stage)), "each has come to its end")

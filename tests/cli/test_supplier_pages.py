@@ -41,6 +41,8 @@ def test_a_preset_printed_into_the_settings_works(tmp_path: Path, name: str) -> 
     named += f'secrets = ["env:{_variable(name)}_SECRET"]\n' if preset["kind"] != "none" else ""
     named += "\n".join(re.findall(r"^url = .*\n", text, re.MULTILINE))
     named += _table_of(text, f"suppliers.{name}.params")
+    base_url = re.search(r"^base_url = .*\n", text, re.MULTILINE)
+    named += f"[suppliers.{name}.api]\n{base_url[0]}" if base_url else ""
     named += _table_of(text, f"suppliers.{name}.api.auth")
 
     by_name = load(tmp_path, named).suppliers[name]

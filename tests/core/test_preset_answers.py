@@ -43,6 +43,16 @@ ANSWERS: Final[dict[str, tuple[Any, Any, list[Item]]]] = {
         None,
         [Item(None, Code("A"), Code("1")), Item(None, Code("B")), Item(None, Code("C"))],
     ),
+    "generic": (
+        {
+            "order_id": "SUP-1",
+            "reference": "R-1",
+            "status": "fulfilled",
+            "items": [{"sku": "a", "code": "G", "pin": "1"}],
+        },
+        None,
+        [Item("a", Code("G"), Code("1"))],
+    ),
     "bitrefill": (
         {"data": {"id": "66b2", "status": "delivered", "redemption_info": {"code": "B-1", "pin": "22"}}},
         None,
@@ -110,7 +120,8 @@ def asked(name: str) -> Api:
     preset = suppliers.preset(name)
     auth = preset["api"].get("auth", {"kind": "none"})
     secrets = dict.fromkeys(KINDS[auth["kind"]][1], "env:NOTHING")
-    return ApiSettings.model_validate({**preset["api"], "auth": {**auth, **secrets}}).api(Mapping.parse(preset["map"]))
+    table = {"base_url": "https://api.acme.example", **preset["api"], "auth": {**auth, **secrets}}
+    return ApiSettings.model_validate(table).api(Mapping.parse(preset["map"]))
 
 
 def test_every_api_has_an_answer() -> None:

@@ -31,7 +31,7 @@ MOST_READ: Final = 64 * 1024
 _IDLE_S: Final = 1.0
 _CONNECTIONS: Final = 100
 PER_HOST: Final = 16
-"""Calls that may be at one host at the same time."""
+"""Posts that may be at one host at the same time."""
 # What has not got its connection in half of the time was certainly not sent; a deadline that strikes later can't tell.
 _SHARE_FOR_CONNECTING: Final = 0.5
 
@@ -116,8 +116,12 @@ class Outbound:
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     async def post(self, url: str, *, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Answer:
-        """Post `body`; raises `NotSentError` or `UpstreamError` where no status came back within `timeout_s`."""
-        return await self.request("POST", url, body=body, headers=headers, timeout_s=timeout_s)
+        """Post `body`; raises `NotSentError` or `UpstreamError` where no status came back within `timeout_s`.
+
+        Waiting until fewer than `PER_HOST` others are at the same host is not counted.
+        """
+        async with self._rooms[_host(url)]:
+            return await self.request("POST", url, body=body, headers=headers, timeout_s=timeout_s)
 
     async def request(  # noqa: PLR0913 - what a request consists of
         self,
@@ -129,16 +133,10 @@ class Outbound:
         body: bytes = b"",
         most: int = MOST_READ,
     ) -> Answer:
-        """Make one request and read at most `most` bytes of its answer, all within `timeout_s`.
+        """Make one request and read at most `most` bytes of its answer, all within `timeout_s`; raises as `post`.
 
-        Waiting until fewer than `PER_HOST` others are at the same host is not counted.
+        How many are at one host is for the caller to keep in bounds.
         """
-        async with self._rooms[_host(url)]:
-            return await self._requested(method, url, headers=headers, timeout_s=timeout_s, body=body, most=most)
-
-    async def _requested(  # noqa: PLR0913 - as above
-        self, method: str, url: str, *, headers: Mapping[str, str], timeout_s: float, body: bytes, most: int
-    ) -> Answer:
         head: httpx.Response | None = None
         kept = bytearray()
         complete = False

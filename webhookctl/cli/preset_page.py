@@ -16,6 +16,8 @@ _CERTAINTY: Final[Mapping[str, str]] = {
     "unconfirmed": "unconfirmed: remembered, or told in different ways",
 }
 _FIELDS: Final = ("each", "reference", "order_id", "event_type", "status", "items", "code", "pin", "balance")
+_ITS_API: Final = "https://api.acme.example/v1"
+"""Stands for the address that a general preset can't know."""
 COLUMNS: Final = ("preset", "signature", "order", "says", "codes", "asked", "certainty")
 """Of the table of all presets."""
 
@@ -93,7 +95,7 @@ def _settings(name: str, preset: Mapping[str, Any]) -> dict[str, Any]:
 def _with_secrets(api: Mapping[str, Any], variable: str) -> dict[str, Any]:
     auth = api.get("auth", {"kind": "none"})
     secrets = {key: f"env:{variable}_API_{key.upper()}" for key in sorted(KINDS[auth["kind"]][1])}
-    return {**api, "auth": {**auth, **secrets}}
+    return {"base_url": _ITS_API, **api, "auth": {**auth, **secrets}}
 
 
 def _is_hint(preset: Mapping[str, Any]) -> bool:
