@@ -166,6 +166,28 @@ def test_a_store_that_can_only_be_read(tmp_path: Path) -> None:
     assert b"mounted read-only: remount it" in refused["serve"].stderr
 
 
+def test_a_store_on_a_file_system_of_others(tmp_path: Path) -> None:
+    """On FUSE, as on NFS, there is no WAL: `serve` says so and works, and `status` shows it."""
+    disk, behind = tmp_path / "disk", tmp_path / "behind"
+    for folder in (disk, behind):
+        folder.mkdir(0o700)
+    if shutil.which("bindfs") is None or not works(["bindfs", str(behind), str(disk)]):
+        pytest.skip("no FUSE here: apt-get install bindfs, as a user who may mount")
+    try:
+        with scene(tmp_path, store=disk / "shop.db") as stage:
+            with stage.program().serve() as serving:
+                statuses = post_all(stage, 5)
+                until(stage.is_at_rest, "all are delivered")
+                code = serving.stop(signal.SIGTERM)
+            journal = stage.program().json("status")["journal_mode"]
+            faults = stage.faults(5)
+    finally:
+        tool("umount", "-l", str(disk))
+
+    assert (set(statuses), code, faults, journal) == ({200}, 0, [], "delete")
+    assert "lies on fuse, a file system that is not this machine's alone" in serving.words
+
+
 @pytest.mark.parametrize("fault", [f"{SYNCS}:error=EIO:when=8", "pwrite64:error=EROFS:when=60+"])
 def test_a_disk_that_fails(stage: Scene, tmp_path: Path, fault: str) -> None:
     """503, no second try (not even in closing), exit code 5, and the next start finds all that was acknowledged.

@@ -16,7 +16,7 @@ from tests.store.building import NOW, application, arrive, claim_events, verifie
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.adapters.store_sqlite.connection import Journal, journal_for
-from webhookctl.adapters.store_sqlite.place import who_else_writes
+from webhookctl.adapters.store_sqlite.place import shared_file_system, who_else_writes
 from webhookctl.core.errors import SealedError, StoreError, StoreVersionError
 from webhookctl.core.ports.events import Applied
 
@@ -38,6 +38,23 @@ def open_umask() -> Iterator[None]:
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shared"),
+    [("nfs4", "nfs4"), ("cifs", "cifs"), ("fuse.sshfs", "fuse.sshfs"), ("fuseblk", "fuseblk"), ("ext4", None)],
+)
+def test_what_more_than_this_machine_stands_behind(path: Path, kind: str, shared: str | None) -> None:
+    """The kernel's list says of what kind the file system is that the store's folder lies on."""
+    device = path.parent.stat().st_dev
+    mounts = path.with_name("mountinfo")
+    mounts.write_text(
+        "22 1 0:999 / /proc rw - nfs4 server:/ rw\n"
+        f"43 27 {os.major(device)}:{os.minor(device)} / /srv rw,nosuid shared:7 - {kind} server:/shop rw,vers=4\n"
+    )
+
+    assert shared_file_system(path, mounts) == shared
+    assert shared_file_system(path, path.with_name("missing")) is None
 
 
 @pytest.mark.usefixtures("open_umask")

@@ -100,6 +100,7 @@ _LINES: Final[Mapping[type, _Line]] = {
         logging.WARNING, "back, suppliers are asked about stale orders", ("down_s", "stale_orders")
     ),
     outcomes.MissedWebhooks: _Line(logging.ERROR, "too many webhooks are missed", ("supplier", "detail")),
+    outcomes.Noticed: _Line(logging.WARNING, "noticed", ("detail",)),
     outcomes.Hindered: _Line(logging.ERROR, "hindered, tried again", ("where", "reason"), limited_by=("where",)),
 }
 

@@ -222,6 +222,13 @@ class MissedWebhooks:
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something about how we work here that the operator should know."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hindered:
     """One of the worker's loops could not do its work; it tries again by itself."""
 
@@ -258,6 +265,7 @@ Outcome: TypeAlias = (
     | EventApplied
     | ActionOutcome
     | Announced
+    | Noticed
     | Hindered
     | SettingsRead
     | SettingsKept

@@ -19,7 +19,7 @@ from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.config import ServeSettings, Settings
 from webhookctl.core.errors import PersonNeededError, StoreBrokenError
 from webhookctl.core.orders import ActionKind
-from webhookctl.core.outcomes import Ambiguous, Dead, EventApplied, Outcome, Stored
+from webhookctl.core.outcomes import Ambiguous, Dead, EventApplied, Noticed, Outcome, Stored
 from webhookctl.core.ports.handler import Handler
 from webhookctl.core.quarantine import Bounds
 from webhookctl.flows.act import Act
@@ -101,8 +101,14 @@ def serve(
         store(settings, create=True) as opened,
     ):
         telemetry.configure_logging(verbose=verbose)
+        _tell_notices(opened)
         machine = _Machine(in_force, outbound, opened)
         return run.run(_serve(machine, again, _Entrance(sock, admin, tls, started)))
+
+
+def _tell_notices(opened: SqliteStore) -> None:
+    for notice in opened.notices:
+        telemetry.record(Noticed(notice))
 
 
 def _way_out() -> "Outbound":
@@ -332,6 +338,7 @@ def work(settings: Settings, again: Callable[[], Settings], *, once: bool, verbo
     telemetry.configure_logging(verbose=verbose)
     outbound = _way_out()
     with store(settings, create=True) as opened:
+        _tell_notices(opened)
         in_force = InForce.of(settings, outbound, receives=False)
         for handler in in_force.handlers.values():
             if once and isinstance(handler, NotifyAction):

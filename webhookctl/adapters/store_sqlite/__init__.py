@@ -66,6 +66,14 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection, cipher),
         leases=SqliteLeases(connection),
-        notices=notices,
+        notices=(*notices, *_of_its_disk(connection)),
         connection=connection,
     )
+
+
+def _of_its_disk(connection: Connection) -> tuple[str, ...]:
+    if connection.shared is None:
+        return ()
+    where = f"The store {connection.path} lies on {connection.shared}, a file system that is not this machine's alone"
+    safety = "slower, and only as safely as that file system locks and syncs"
+    return (f"{where}: SQLite works there without its WAL, {safety}. Put it on a disk of this machine.",)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from webhookctl.adapters.store_sqlite.place import shared_file_system
 from webhookctl.core.errors import StoreBrokenError, StoreBusyError, StoreError, StoreFullError, UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Connection:
         version = sqlite3.sqlite_version_info
         if version < _OLDEST:
             raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old for the store: install pysqlite3.")
-        self.journal = journal_for(version)
+        self.shared = shared_file_system(path)
+        self.journal = Journal.DELETE if self.shared else journal_for(version)
         with self._in_words():
             self._raw = sqlite3.connect(
                 f"{path.absolute().as_uri()}?{self._mode()}",

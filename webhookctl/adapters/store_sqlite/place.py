@@ -11,6 +11,11 @@ from webhookctl.core.errors import StoreError
 
 _PRIVATE: Final = 0o600
 _OTHERS: Final = 0o077
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_SHARED: Final = frozenset(
+    {"9p", "afs", "ceph", "cifs", "coda", "gfs2", "glusterfs", "lustre", "nfs", "nfs4", "ocfs2", "smb3", "virtiofs"}
+)
+"""Beside all that FUSE brings."""
 
 
 def is_read_only(path: Path) -> bool:
@@ -19,6 +24,22 @@ def is_read_only(path: Path) -> bool:
         return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
     except OSError:
         return False
+
+
+def shared_file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:
+    """Name the kind of file system that `path` lies on if more than this machine's kernel stands behind it.
+
+    There SQLite's WAL can't be relied on: it needs memory that all who use the file share (sqlite.org/wal.html).
+    `mounts` is the kernel's list (proc_pid_mountinfo(5)); None where there is none, or for a disk of this machine.
+    """
+    try:
+        device = path.parent.stat().st_dev
+        lines = mounts.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    number = f"{os.major(device)}:{os.minor(device)}"
+    kinds = [line.partition(" - ")[2].split(" ")[0] for line in lines if line.split(" ")[2:3] == [number]]
+    return next((kind for kind in kinds if kind in _SHARED or kind.startswith("fuse")), None)
 
 
 def prepare(path: Path, *, create: bool, only_read: bool = False) -> tuple[str, ...]:
