@@ -17,7 +17,7 @@ from webhookctl.core.orders.advancing import (
     advance,
 )
 from webhookctl.core.orders.deciding import hold, release
-from webhookctl.core.orders.progress import how_far, moment, return_until
+from webhookctl.core.orders.progress import how_far, return_until
 from webhookctl.core.orders.records import (
     Action,
     ActionKind,
@@ -63,7 +63,6 @@ __all__ = [
     "advance",
     "hold",
     "how_far",
-    "moment",
     "paid",
     "register",
     "release",
