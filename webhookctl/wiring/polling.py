@@ -23,7 +23,7 @@ from webhookctl.flows.apply import Apply
 from webhookctl.flows.poll import Asking, Poll, left_alone, look_at_missed
 from webhookctl.flows.reconcile import Deviation, Reconcile
 from webhookctl.server import run as loops
-from webhookctl.wiring import now_ms, store
+from webhookctl.wiring import asked_suppliers, now_ms, store, supplier_named
 from webhookctl.wiring.in_force import InForce
 
 _BATCHES: Final = 2
@@ -79,7 +79,7 @@ class Askers:
 
     def of(self, settings: Settings, wanted: Wanted = Wanted()) -> list[Asking]:
         """Return those that the settings let us ask; raises `SettingsError` where a secret can't be read."""
-        names = [name for name, one in settings.suppliers.items() if one.asked is not None]
+        names = asked_suppliers(settings)
         if wanted.supplier is not None:
             _check_supplier(settings, wanted.supplier, names)
             names = [wanted.supplier]
@@ -141,9 +141,7 @@ def authorisation(auth: AuthSettings, read: Callable[[SecretRef | None], str], o
 
 
 def _check_supplier(settings: Settings, name: str, asked: Sequence[str]) -> None:
-    if name not in settings.suppliers:
-        there = ", ".join(settings.suppliers) or "none"
-        raise UsageError(f"--supplier: there is no supplier {name!r} in the settings; there are: {there}.")
+    supplier_named(settings, name)
     if name not in asked:
         raise SettingsError(f"suppliers.{name}.api is missing: say there how this supplier is asked about orders.")
 
