@@ -19,6 +19,7 @@ from webhookctl.core.orders.advancing import (
 from webhookctl.core.orders.deciding import hold, release
 from webhookctl.core.orders.progress import how_far, return_until
 from webhookctl.core.orders.records import (
+    OPEN,
     Action,
     ActionKind,
     ActionState,
@@ -40,6 +41,7 @@ __all__ = [
     "HINT_UNASKED",
     "HINT_UNKNOWN",
     "KNOWN_ELSEWHERE",
+    "OPEN",
     "OTHER_ORDER_ID",
     "TABLE",
     "Action",
