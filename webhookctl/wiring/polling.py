@@ -17,7 +17,7 @@ from webhookctl.config import SecretRef, Settings
 from webhookctl.config.api_settings import ApiSettings, AuthKind, AuthSettings
 from webhookctl.core.errors import SettingsError, UsageError
 from webhookctl.core.orders import Order
-from webhookctl.core.outcomes import Asked, Found, NotAnswered, NotAsked, PersonTold, StillOpen
+from webhookctl.core.outcomes import Asked, Found, NotAnswered, PersonTold, StillOpen, SupplierNotAsked
 from webhookctl.fanout import Job, fan_out
 from webhookctl.flows.apply import Apply
 from webhookctl.flows.poll import Asking, Poll, left_alone, look_at_missed
@@ -65,7 +65,7 @@ class Result:
     noted: list[StillOpen] = field(default_factory=list)
     """Orders that stay as they are for another reason than the last time."""
     unanswered: list[NotAnswered] = field(default_factory=list)
-    not_asked: list[NotAsked] = field(default_factory=list)
+    not_asked: list[SupplierNotAsked] = field(default_factory=list)
     others: list[Asked] = field(default_factory=list)
     interrupted: bool = False
 
@@ -247,7 +247,7 @@ def _sort(outcome: Asked, result: Result, found: dict[tuple[str, str], Found]) -
             result.noted.append(outcome)
         case NotAnswered():
             result.unanswered.append(outcome)
-        case NotAsked():
+        case SupplierNotAsked():
             result.not_asked.append(outcome)
         case _:
             result.others.append(outcome)

@@ -9,7 +9,7 @@ from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.config import Settings
 from webhookctl.core.errors import told
-from webhookctl.core.outcomes import Asked, Found, Hindered, NotAsked, Resumed
+from webhookctl.core.outcomes import Asked, Found, Hindered, Resumed, SupplierNotAsked
 from webhookctl.fanout import wait_any
 from webhookctl.flows.poll import Asking, look_at_missed
 from webhookctl.wiring import asked_suppliers, now_ms
@@ -113,5 +113,5 @@ class ServePolling:
         self.record(outcome)
         if isinstance(outcome, Found):
             self.found()
-        elif isinstance(outcome, NotAsked):
+        elif isinstance(outcome, SupplierNotAsked):
             self._resting[outcome.supplier] = asyncio.get_running_loop().time() + _REST_S

@@ -2,21 +2,20 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from webhookctl import wiring
 from webhookctl.core.deliveries import Delivery
 from webhookctl.core.errors import SettingsError
-from webhookctl.core.ports.quarantine import Quarantine, RejectedQuery
+from webhookctl.core.ports.quarantine import RejectedQuery
 from webhookctl.core.signatures import Secret
+from webhookctl.flows.quarantine import pages
 from webhookctl.flows.verify import Question, Signing
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings
     from webhookctl.core.quarantine import Rejected
-
-_PAGE: Final = 100
 
 
 def signing(settings: "Settings", name: str) -> Signing:
@@ -61,19 +60,12 @@ def all_rejected(settings: "Settings", query: RejectedQuery, *, now: int | None)
     """Return all that was rejected, oldest first; what can't be opened, or whose supplier is gone, is left out."""
     known: dict[str, Signing] = {}
     with wiring.store(settings) as store:
-        for one in _walked(store.quarantine, query):
+        for one in chain.from_iterable(pages(store.quarantine, query)):
             if one.delivery is None or one.supplier not in settings.suppliers:
                 continue
             if one.supplier not in known:
                 known[one.supplier] = signing(settings, one.supplier)
             yield _of_rejected(settings, one, known[one.supplier], now)
-
-
-def _walked(quarantine: Quarantine, query: RejectedQuery) -> Iterator["Rejected"]:
-    after, left = 0, query.limit
-    while left and (page := quarantine.walk(replace(query, limit=min(left, _PAGE)), after=after)):
-        yield from page
-        after, left = page[-1].id, left - len(page)
 
 
 def _of_rejected(settings: "Settings", found: "Rejected", by: Signing, now: int | None) -> Question:
