@@ -8,6 +8,8 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A token (RFC 9110)."""
+SUPPLIER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+"""It stands in the URL."""
 
 
 class Via(StrEnum):

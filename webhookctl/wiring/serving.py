@@ -30,6 +30,7 @@ from webhookctl.server import run
 from webhookctl.server.batcher import Batcher
 from webhookctl.server.limits import Limits
 from webhookctl.server.receiver import Receiver
+from webhookctl.server.tls import tls_context
 from webhookctl.wiring import handled_kinds, now_ms, policies, steady_clock, store
 from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
 from webhookctl.wiring.quarantining import Quarantining
@@ -92,7 +93,7 @@ def serve(
     `again` reads the settings once more, when SIGHUP asks for it.
     """
     check(settings)
-    tls = run.tls_context(*settings.serve.tls) if settings.serve.tls else None
+    tls = tls_context(*settings.serve.tls) if settings.serve.tls else None
     outbound = _way_out() if worker else None
     in_force = InForce.of(settings, outbound, receives=True)
     listen = settings.serve.listen
