@@ -22,8 +22,8 @@ from tests.actions.raw_server import Peer, raw_server
 from tests.actions.seeded import CODE, START, Clock, acting, add, deliver, only, opened, order
 from tests.actions.test_outbound import TLS, refused
 from webhookctl import suppliers
-from webhookctl.adapters.action_http import HttpAction, retry_after
-from webhookctl.adapters.outbound import Outbound
+from webhookctl.adapters.action_http import HttpAction
+from webhookctl.adapters.outbound import Outbound, retry_after
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.core.documents import document
 from webhookctl.core.orders import Action, ActionKind, ActionState

@@ -79,7 +79,7 @@ def test_an_order_is_made_known_once(shop: Path) -> None:
     ("words", "told"),
     [
         (("ORD-1",), "names no supplier"),
-        (("ORD-1", "-s", "nobody"), "there is no supplier 'nobody'"),
+        (("ORD-1", "-s", "nobody"), "There is no supplier 'nobody' in the settings"),
         (("", "-s", "acme"), "the reference is empty"),
         (("x" * 10_000, "-s", "acme"), "10000 characters long"),
         (("ORD-1", "-s", "acme", "--paid", "ten", "EUR"), "digits with a point"),

@@ -209,7 +209,7 @@ def break_mode(shop: Path) -> None:
         (break_shop_secret, "actions.deliver.secret: "),
         (break_command, "actions.refund.command: /nowhere/refund is not there"),
         (break_certificate, "serve.tls_cert: "),
-        (break_certificate_text, "are not a certificate and its unencrypted key"),
+        (break_certificate_text, "both must be PEM files, the certificate first in its own"),
         (break_mode, "settings: "),
     ],
     ids=lambda value: getattr(value, "__name__", "told"),

@@ -9,7 +9,7 @@ from tests.polling.asking import KEY, actions_of, api, arrive, ask, order_of, sa
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.core.events import EventState
 from webhookctl.core.orders import CodesRule, OrderStatus
-from webhookctl.core.outcomes import Found, NotAnswered, NotAsked, PersonTold, StillOpen
+from webhookctl.core.outcomes import Found, NotAnswered, PersonTold, StillOpen, SupplierNotAsked
 from webhookctl.core.ports.events import EventQuery
 from webhookctl.core.retries import HOUR
 
@@ -370,5 +370,5 @@ def test_one_question_where_the_supplier_is_down(store: SqliteStore) -> None:
     outcomes = ask(store, api("http://127.0.0.1:9"))
 
     assert sum(isinstance(one, NotAnswered) for one in outcomes) == 1
-    assert isinstance(outcomes[-1], NotAsked)
+    assert isinstance(outcomes[-1], SupplierNotAsked)
     assert store.leases.standing("acme").failing_since is not None

@@ -21,7 +21,7 @@ from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.adapters.supplier_http import Client, Fixed, OAuth2
 from webhookctl.core.orders import OrderStatus
-from webhookctl.core.outcomes import Asked, Found, NotAnswered, NotAsked, PutOff
+from webhookctl.core.outcomes import Asked, Found, NotAnswered, PutOff, SupplierNotAsked
 
 BODY = json.dumps(said("S-1", "done", "CODE-1")).encode()
 Answer = Callable[[Peer], Awaitable[None]]
@@ -154,7 +154,7 @@ def test_a_supplier_that_breaks_down_is_left_alone(store: SqliteStore) -> None:
     outcomes, _ = ask_raw(store, always(response("500 Oops")))
 
     assert sum(isinstance(one, NotAnswered) for one in outcomes) == 3
-    assert sum(isinstance(one, NotAsked) for one in outcomes) == 1
+    assert sum(isinstance(one, SupplierNotAsked) for one in outcomes) == 1
     later = store.leases.count_stale_orders("acme", older_than=_now(), now=_now())
     assert later == 396
 
@@ -170,7 +170,7 @@ def test_refused_credentials_stop_the_supplier(store: SqliteStore, status: str) 
 
     outcomes, connections = ask_raw(store, always(response(status)))
 
-    (stopped,) = [one for one in outcomes if isinstance(one, NotAsked)]
+    (stopped,) = [one for one in outcomes if isinstance(one, SupplierNotAsked)]
     assert "our credentials are not accepted" in stopped.reason
     assert connections == 1
     assert not [one for one in outcomes if isinstance(one, NotAnswered)]
@@ -184,7 +184,7 @@ def test_retry_after_stops_the_run_and_is_kept_to(store: SqliteStore) -> None:
     outcomes, _ = ask_raw(store, busy)
 
     standing = store.leases.standing("acme")
-    assert any(isinstance(one, NotAsked) and "left alone" in one.reason for one in outcomes)
+    assert any(isinstance(one, SupplierNotAsked) and "left alone" in one.reason for one in outcomes)
     assert standing.not_before is not None
     assert 3_500_000 < standing.not_before - _now() <= 3_600_000
 
@@ -209,7 +209,7 @@ def test_429_without_an_end_does_not_hold_a_run(store: SqliteStore) -> None:
 
     outcomes, _ = ask_raw(store, always(response("429 Too Many Requests")), deadline_s=1)
 
-    assert any(isinstance(one, NotAsked) for one in outcomes)
+    assert any(isinstance(one, SupplierNotAsked) for one in outcomes)
     assert time.monotonic() - began < 10
 
 
@@ -369,7 +369,7 @@ def test_a_refused_client_stops_the_supplier(store: SqliteStore) -> None:
             proof = OAuth2(Client(f"{server.url}/token", "me", "wrong"), outbound)
             return await run(poll_of(store, asking(api(server.url), outbound, authorisation=proof)))
 
-    (stopped,) = [one for one in asyncio.run(all_of_it()) if isinstance(one, NotAsked)]
+    (stopped,) = [one for one in asyncio.run(all_of_it()) if isinstance(one, SupplierNotAsked)]
     assert "mend client_id and client_secret" in stopped.reason
     assert "wrong" not in stopped.reason
 

@@ -19,7 +19,7 @@ import pytest
 from webhookctl.core.deliveries import Verified
 from webhookctl.core.outcomes import Duplicate, Refused, Stored
 from webhookctl.server.limits import Crowd, Limits, affordable
-from webhookctl.server.run import tls_context
+from webhookctl.server.tls import tls_context
 
 from .serving import PATIENCE_S, Client, ask, raw, request, served
 from .test_run import _certificate as certificate

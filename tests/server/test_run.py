@@ -26,7 +26,8 @@ from webhookctl.core.deliveries import Verified
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.outcomes import Duplicate, NotStored, Stored
 from webhookctl.flows.receive import Receive
-from webhookctl.server.run import listen_on, run, stopped_by_signals, tls_context
+from webhookctl.server.run import listen_on, run, stopped_by_signals
+from webhookctl.server.tls import tls_context
 
 from .serving import PATIENCE_S, Client, ask, raw, request, served
 

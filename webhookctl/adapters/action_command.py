@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from webhookctl.core.documents import excerpt
-from webhookctl.core.ports.handler import Failed, GivenUp, Repeat, Result, Succeeded, Task, Unknown
+from webhookctl.core.ports.handler import Failed, GivenUp, Repeat, Result, Succeeded, Task, unsure
 from webhookctl.core.redaction import Code, printable
 from webhookctl.core.retries import RetryPolicy
 
@@ -61,15 +61,12 @@ class CommandAction:
         if code == 0:
             return Succeeded(f"{self._name} ended well{said}")
         if code is None:
-            return self._unsure(f"{self._name} did not end within {self.timeout_s:g} s{said}")
+            return unsure(self.repeat, f"{self._name} did not end within {self.timeout_s:g} s{said}")
         if code < 0:
-            return self._unsure(f"{self._name} was ended by signal {-code}{said}")
+            return unsure(self.repeat, f"{self._name} was ended by signal {-code}{said}")
         if code == os.EX_TEMPFAIL:
             return Failed(f"{self._name} asks to be tried again (exit code {code}){said}")
         return GivenUp(f"{self._name} failed with exit code {code}{said}")
-
-    def _unsure(self, detail: str) -> Failed | Unknown:
-        return Failed(detail) if self.repeat is Repeat.AT_LEAST_ONCE else Unknown(detail)
 
     @property
     def _name(self) -> str:

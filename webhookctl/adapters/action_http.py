@@ -3,22 +3,18 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Final, assert_never
 
 from webhookctl import __version__
-from webhookctl.adapters.outbound import Answer, NotSentError, Outbound, shown
+from webhookctl.adapters.outbound import Answer, NotSentError, Outbound, retry_after, shown
 from webhookctl.core.breaker import Breaker
 from webhookctl.core.documents import excerpt
 from webhookctl.core.errors import UpstreamError
-from webhookctl.core.ports.handler import Failed, GivenUp, NotYet, Repeat, Result, Succeeded, Task, Unknown
-from webhookctl.core.retries import LONGEST_RETRY_AFTER, SECOND, RetryPolicy
+from webhookctl.core.ports.handler import Failed, GivenUp, NotYet, Repeat, Result, Succeeded, Task, unsure
+from webhookctl.core.retries import SECOND, RetryPolicy
 from webhookctl.core.signatures import Key, Scheme, sign
-
-_MOST_DIGITS: Final = 6
 
 
 class _Meaning(Enum):
@@ -91,7 +87,7 @@ class HttpAction:
             answer = await self._posted(task)
         except UpstreamError as error:
             breaker.silent(self.steady())
-            return Failed(str(error)) if isinstance(error, NotSentError) else self._unsure(str(error))
+            return Failed(str(error)) if isinstance(error, NotSentError) else unsure(self.repeat, str(error))
         except BaseException:
             breaker.cut_off()
             raise
@@ -118,31 +114,10 @@ class HttpAction:
             case _Meaning.REFUSED:
                 return Failed(detail, alert=True)
             case _Meaning.UNSURE:
-                return self._unsure(detail)
+                return unsure(self.repeat, detail)
             case _:
                 assert_never(meaning)
-
-    def _unsure(self, detail: str) -> Failed | Unknown:
-        return Failed(detail) if self.repeat is Repeat.AT_LEAST_ONCE else Unknown(detail)
 
 
 def _ms(seconds: float) -> int:
     return round(seconds * SECOND)
-
-
-def retry_after(value: str, now: int) -> int | None:
-    """Return the milliseconds to wait that a Retry-After header asks for, at most an hour; None where it says nothing.
-
-    Zero, the past and nonsense say nothing.
-    """
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        seconds = int(text.lstrip("0")[: _MOST_DIGITS + 1] or "0")
-        return min(seconds * SECOND, LONGEST_RETRY_AFTER) or None
-    try:
-        moment = parsedate_to_datetime(text)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        wait = int(aware.timestamp() * 1000) - now
-    except (ValueError, OverflowError):
-        return None
-    return min(wait, LONGEST_RETRY_AFTER) if wait > 0 else None

@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
@@ -23,6 +25,7 @@ from webhookctl import __version__
 from webhookctl.core.breaker import Breaker
 from webhookctl.core.errors import UpstreamError
 from webhookctl.core.redaction import printable
+from webhookctl.core.retries import LONGEST_RETRY_AFTER, SECOND
 
 MOST_READ: Final = 64 * 1024
 """Bytes of an answer after which a caller who only wants to know how it went stops reading."""
@@ -34,6 +37,9 @@ PER_HOST: Final = 16
 """Posts that may be at one host at the same time."""
 # What has not got its connection in half of the time was certainly not sent; a deadline that strikes later can't tell.
 _SHARE_FOR_CONNECTING: Final = 0.5
+
+_MOST_DIGITS: Final = 6
+"""Of a Retry-After in seconds: eleven days are an hour to us."""
 
 _HEADERS: Final = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"webhookctl/{__version__}"}
 
@@ -216,3 +222,21 @@ def _detail(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         return f" ({os.strerror(error.os_error.errno).lower()})" if error.os_error.errno > 0 else ""
     return ""
+
+
+def retry_after(value: str, now: int) -> int | None:
+    """Return the milliseconds to wait that a Retry-After header asks for, at most an hour; None where it says nothing.
+
+    Zero, the past and nonsense say nothing.
+    """
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        seconds = int(text.lstrip("0")[: _MOST_DIGITS + 1] or "0")
+        return min(seconds * SECOND, LONGEST_RETRY_AFTER) or None
+    try:
+        moment = parsedate_to_datetime(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        wait = int(aware.timestamp() * 1000) - now
+    except (ValueError, OverflowError):
+        return None
+    return min(wait, LONGEST_RETRY_AFTER) if wait > 0 else None

@@ -95,7 +95,7 @@ _LINES: Final[Mapping[type, _Line]] = {
         logging.WARNING, "asked without an answer", ("supplier", "reference", "reason"), limited_by=("supplier",)
     ),
     outcomes.PutOff: _Line(logging.DEBUG, "not asked, put off", ("supplier", "reference")),
-    outcomes.NotAsked: _Line(logging.ERROR, "supplier can't be asked", ("supplier", "reason")),
+    outcomes.SupplierNotAsked: _Line(logging.ERROR, "supplier can't be asked", ("supplier", "reason")),
     outcomes.Resumed: _Line(
         logging.WARNING, "back, suppliers are asked about stale orders", ("down_s", "stale_orders")
     ),

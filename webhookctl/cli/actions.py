@@ -83,11 +83,7 @@ def show(context: typer.Context, action_id: TheId, as_json: options.AsJson = Fal
 
 
 def _print(page: dict[str, Any], *, utc: bool) -> None:
-    output.fields(
-        (name.replace("_", " "), output.when(value, utc=utc) if name.endswith("_at") else str(value))
-        for name, value in page.items()
-        if value is not None and not isinstance(value, list)
-    )
+    output.page(page, utc=utc)
     output.heading("Attempts")
     rows = (
         (str(one["number"]), output.when(one["ended_at"], utc=utc), one["state"], one["detail"])

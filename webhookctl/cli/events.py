@@ -1,11 +1,10 @@
 """What came: the event log."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from webhookctl.cli import options, output
-from webhookctl.core.errors import NotFoundError
 from webhookctl.core.events import EventState
 
 _COLUMNS = ("ID", "Received", "Supplier", "Type", "Reference", "State", "Reason")
@@ -68,38 +67,19 @@ def show(
 
     settings = wiring.settings(context.obj.config)
     with wiring.store(settings) as store:
-        event = store.events.get(event_id)
-    if event is None:
-        raise NotFoundError(f"There is no event {event_id!r}; `webhookctl events list` shows those there are.")
+        event = wiring.stored_event(store, event_id)
     hidden = wiring.confidential_headers(settings, event.supplier)
     page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden)
     output.show_json(page) if as_json else _print(page, utc=utc)
 
 
-def _print(page: dict[str, object], *, utc: bool) -> None:
-    import json
-
-    shown = {
-        name: value for name, value in page.items() if name not in {"headers", "body", "orders"} and value is not None
-    }
-    output.fields((name.replace("_", " "), _value(name, value, utc=utc)) for name, value in shown.items())
+def _print(page: dict[str, Any], *, utc: bool) -> None:
+    output.page(page, utc=utc, without={"headers", "body", "orders"})
     if "orders" in page:
         output.heading("Orders")
-        output.table(_ORDER_COLUMNS, (_order_cells(one) for one in page["orders"]))  # type: ignore[attr-defined] # a list of rows
-    output.heading("Headers")
-    for name, value in page["headers"]:  # type: ignore[attr-defined] # a list of pairs
-        output.emit(f"{name}: {value}")
-    output.heading("Body")
-    body = page["body"]
-    for line in json.dumps(body, indent=2, ensure_ascii=False).splitlines() if body is not None else ():
-        output.emit(line)
-    if body is None:
-        output.emit("not JSON; its exact bytes are kept in the store")
+        output.table(_ORDER_COLUMNS, (_order_cells(one) for one in page["orders"]))
+    output.message(page["headers"], page["body"])
 
 
 def _order_cells(row: dict[str, str | None]) -> tuple[str, ...]:
     return tuple(row[name] or "-" for name in ("reference", "order_id", "type", "state", "reason"))
-
-
-def _value(name: str, value: object, *, utc: bool) -> str:
-    return output.when(str(value), utc=utc) if name.endswith("_at") else str(value)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ from webhookctl.config import HandlerSettings, SecretRef, Settings, StoreSetting
 from webhookctl.config.door_settings import path_secret
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.signatures import Scheme, Secret
+from webhookctl.server.tls import tls_context
 from webhookctl.suppliers import preset
 
 _OTHERS_WRITE: Final = 0o002
@@ -136,14 +136,8 @@ def _standard_webhooks() -> Scheme:
 
 
 def _tls_fault(certificate: Path, key: Path) -> str | None:
-    for path in (certificate, key):
-        try:
-            path.read_bytes()
-        except OSError as error:
-            return f"{path} can't be read: {(error.strerror or 'refused').lower()}."
     try:
-        # An empty password, as OpenSSL would ask for that of an encrypted key on the terminal.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: b"")
-    except (OSError, ValueError):
-        return f"{certificate} and {key} are not a certificate and its unencrypted key, both PEM."
+        tls_context(certificate, key)
+    except SettingsError as error:
+        return str(error)
     return None

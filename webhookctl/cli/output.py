@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,29 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         _write(sys.stdout, f"{name:<{width}}  {value}")
+
+
+def page(found: Mapping[str, Any], *, utc: bool = False, without: Collection[str] = ()) -> None:
+    """Show the single values of a page, times as `when` does; what is not known is left out, and what is a list."""
+    shown = {name: value for name, value in found.items() if value is not None and name not in without}
+    fields(
+        (name.replace("_", " "), when(value, utc=utc) if name.endswith("_at") else str(value))
+        for name, value in shown.items()
+        if not isinstance(value, list)
+    )
+
+
+def message(headers: Iterable[Sequence[str]], body: object) -> None:
+    """Show what was sent; a body of None is one that can't be read as JSON."""
+    heading("Headers")
+    for name, value in headers:
+        emit(f"{name}: {value}")
+    heading("Body")
+    if body is None:
+        emit("not JSON; its exact bytes are kept in the store")
+        return
+    for line in json.dumps(body, indent=2, ensure_ascii=False).splitlines():
+        emit(line)
 
 
 def heading(text: str) -> None:

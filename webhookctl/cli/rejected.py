@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from webhookctl.cli import consent, options, output
-from webhookctl.core.errors import NotFoundError, Reason
+from webhookctl.core.errors import ExitCode, Reason
 
 if TYPE_CHECKING:
     from webhookctl.core.ports.quarantine import RejectedQuery
@@ -78,33 +78,16 @@ def show(
 
     settings = wiring.settings(context.obj.config)
     with wiring.store(settings) as store:
-        found = store.quarantine.get(number)
-    if found is None:
-        raise NotFoundError(f"The quarantine has no {number}; `webhookctl rejected list` shows what there is.")
+        found = wiring.kept_rejection(store, number)
     hidden = wiring.confidential_headers(settings, found.supplier)
     page = report.rejected_page(found, wiring.mapping(settings, found.supplier), hidden)
     output.show_json(page) if as_json else _print(page, utc=utc)
 
 
 def _print(page: dict[str, Any], *, utc: bool) -> None:
-    shown = {name: value for name, value in page.items() if name not in {"headers", "body"} and value is not None}
-    output.fields(
-        (name.replace("_", " "), output.when(value, utc=utc) if name.endswith("_at") else str(value))
-        for name, value in shown.items()
-    )
+    output.page(page, utc=utc, without={"headers", "body"})
     if "headers" in page:
-        _print_sent(page["headers"], page["body"])
-
-
-def _print_sent(headers: list[list[str]], body: object) -> None:
-    import json
-
-    output.heading("Headers")
-    for name, value in headers:
-        output.emit(f"{name}: {value}")
-    output.heading("Body")
-    for line in json.dumps(body, indent=2, ensure_ascii=False).splitlines() if body is not None else ["not JSON"]:
-        output.emit(line)
+        output.message(page["headers"], page["body"])
 
 
 @app.command(
@@ -159,4 +142,4 @@ def _end(plan: "Plan", healed: int, *, dry_run: bool, as_json: bool) -> None:
     elif not dry_run and plan.verifying:
         output.say(f"{healed} taken into the events; the worker handles them as if they had just arrived.")
     if plan.rejected and not plan.verifying:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO)

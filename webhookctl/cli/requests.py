@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.cli import output
+from webhookctl.core.deliveries import HEADER_NAME
 from webhookctl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from webhookctl.core.deliveries import Delivery, Headers
 
 _LONGEST: Final = 64 * 1024 * 1024
-_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _UNIX: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _SECONDS_DIGITS: Final = 11
@@ -64,7 +64,7 @@ class Told:
 
 def _header(line: str) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(":")
-    if not colon or not _NAME.fullmatch(name.strip()):
+    if not colon or not HEADER_NAME.fullmatch(name.strip()):
         raise UsageError("-H takes a header with its name, as in -H 'X-Signature: …'; one of those given has none.")
     return name.strip().lower().encode(), to_bytes(value.strip())
 

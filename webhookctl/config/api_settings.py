@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool, StrictStr, model_validator
 from webhookctl.config import units
 from webhookctl.config.tables import PositiveDuration, Reference, Refusals, Table, by
 from webhookctl.core.asking import AskPolicy
+from webhookctl.core.deliveries import HEADER_NAME
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.mapping import Mapping as BodyMapping
 from webhookctl.core.ports.supplier import Api, ListCall, SecondCall
@@ -20,7 +21,6 @@ from webhookctl.suppliers import api as presets
 _RATE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", re.ASCII)
-_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _MOST_CONNECTIONS: Final = 100
 _WHOLE: Final = 100
 
@@ -70,7 +70,7 @@ def _headers(written: object) -> dict[str, str]:
     if not isinstance(written, dict) or not all(isinstance(value, str) for value in written.values()):
         raise SettingsError('must be a table of headers, such as { Accept = "application/json" }')
     for name, value in written.items():
-        if not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
+        if not HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
             raise SettingsError("must be a table of headers with values of one line")
     return {name.lower(): value for name, value in written.items()}
 

@@ -13,13 +13,13 @@ from webhookctl.config.api_settings import ApiSettings, AuthSettings, ListSettin
 from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
 from webhookctl.config.supplier_settings import SupplierSettings
 from webhookctl.config.tables import Refusals, Table
+from webhookctl.core.deliveries import SUPPLIER_NAME
 from webhookctl.core.signatures import Scheme, Secret
 from webhookctl.secrets import SecretRef
 
 
 def _supplier_name(name: str) -> str:
-    allowed = "abcdefghijklmnopqrstuvwxyz0123456789-_"
-    if not 1 <= len(name) <= 32 or set(name) - set(allowed) or name[0] in "-_":  # noqa: PLR2004 - part of the URL's rule
+    if not SUPPLIER_NAME.fullmatch(name):
         raise Refusals(
             ("", "is no name for a supplier: it stands in the URL, so use a-z, 0-9, - and _, at most 32 of them")
         )

@@ -1,9 +1,15 @@
 """What came over the wire, and what of it is proven."""
 
+import re
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""A token (RFC 9110)."""
+SUPPLIER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+"""It stands in the URL."""
 
 
 class Via(StrEnum):

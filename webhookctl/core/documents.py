@@ -15,7 +15,6 @@ code is no text, `media_type` is there too (`image/png`), and `code` is the base
 import json
 import re
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -23,6 +22,7 @@ from typing import Any, Final
 import orjson
 
 from webhookctl.core.events import Item
+from webhookctl.core.moments import exact
 from webhookctl.core.orders import Action, ActionKind, Order
 from webhookctl.core.redaction import Code, printable, redact_text
 
@@ -42,7 +42,7 @@ def document(action: Action, order: Order | None) -> bytes:
             "version": VERSION,
             "type": action.kind.value,
             "id": action.id,
-            "created_at": _rfc3339(action.created_at),
+            "created_at": exact(action.created_at),
             "supplier": action.supplier,
             "reference": action.subject or None,
             "cause": action.cause,
@@ -58,8 +58,8 @@ def _order(order: Order, *, with_codes: bool) -> dict[str, Any]:
         "reference": order.reference,
         "order_id": order.order_id,
         "status": order.status.value,
-        "created_at": _rfc3339(order.created_at),
-        "fulfilled_at": None if order.fulfilled_at is None else _rfc3339(order.fulfilled_at),
+        "created_at": exact(order.created_at),
+        "fulfilled_at": None if order.fulfilled_at is None else exact(order.fulfilled_at),
         "items": [_with_code(item) if with_codes else {"sku": item.sku} for item in order.items],
     }
 
@@ -71,11 +71,6 @@ def _with_code(item: Item) -> dict[str, str | None]:
         "pin": item.pin.reveal() if item.pin else None,
     }
     return shown | ({"media_type": item.media_type} if item.media_type else {})
-
-
-def _rfc3339(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def excerpt(text: str, codes: Collection[Code]) -> str:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from string import Template
 from typing import Final
 
 from webhookctl.core.documents import excerpt
 from webhookctl.core.errors import SettingsError
+from webhookctl.core.moments import to_the_second
 from webhookctl.core.ports.handler import Task
 from webhookctl.core.redaction import Code
 
@@ -84,7 +84,7 @@ def _fields(tasks: Sequence[Task]) -> dict[str, object]:
         "status": first.order.status.value if first.order else "-",
         "cause": _cause(first),
         "detail": first.action.detail or "-",
-        "since": datetime.fromtimestamp(first.action.created_at // 1000, UTC).isoformat().replace("+00:00", "Z"),
+        "since": to_the_second(first.action.created_at),
     }
 
 

@@ -197,7 +197,7 @@ class PutOff:
 
 
 @dataclass(frozen=True, slots=True)
-class NotAsked:
+class SupplierNotAsked:
     """A supplier could not be asked: it is down, refuses us, or wants to be left alone."""
 
     supplier: str
@@ -233,7 +233,7 @@ class Hindered:
     """One of the worker's loops could not do its work; it tries again by itself."""
 
     where: str
-    """`apply`, `act`, `renew` or `upkeep`."""
+    """`apply`, `act`, `renew`, `upkeep` or `poll`."""
     reason: str
 
 
@@ -256,7 +256,7 @@ class SettingsKept:
 
 Received: TypeAlias = Stored | Duplicate | Rejected | Challenged | TooLarge | NotStored
 """What becomes of one request."""
-Asked: TypeAlias = Found | StillOpen | PersonTold | NotAnswered | PutOff | NotAsked | MissedWebhooks | Resumed
+Asked: TypeAlias = Found | StillOpen | PersonTold | NotAnswered | PutOff | SupplierNotAsked | MissedWebhooks | Resumed
 """What becomes of asking suppliers."""
 Outcome: TypeAlias = (
     Received

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from webhookctl.core.orders import Action, ActionKind, NewAction, Order, Policy, moment, return_until
+from webhookctl.core.moments import to_the_second
+from webhookctl.core.orders import Action, ActionKind, NewAction, Order, Policy, return_until
 from webhookctl.core.ports.alarms import Alarms as Port
 
 _FURTHEST_BACK_MS: Final = 7 * 86_400_000
@@ -40,7 +41,7 @@ class Alarms:
 
 def overdue_alert(order: Order) -> NewAction:
     """Say that an order's time has run out."""
-    due = f"it was due at {moment(order.due_at)}" if order.due_at is not None else "its time has run out"
+    due = f"it was due at {to_the_second(order.due_at)}" if order.due_at is not None else "its time has run out"
     detail = f"Order {order.reference} at {order.supplier} is still {order.status}: {due}."
     return NewAction(*order.key, ActionKind.ALERT, "overdue", detail=detail)
 
@@ -54,5 +55,5 @@ def undelivered_alert(order: Order, action: Action, within_ms: int, return_windo
     )
     until = return_until(order, return_window_ms)
     if until is not None:
-        detail += f" The supplier takes it back until {moment(until)}."
+        detail += f" The supplier takes it back until {to_the_second(until)}."
     return NewAction(*order.key, ActionKind.ALERT, "undelivered", detail=detail)

@@ -10,8 +10,16 @@ from webhookctl.core.answers import Learned, Unfit, Unmoved
 from webhookctl.core.asking import AskPolicy
 from webhookctl.core.deliveries import Verified
 from webhookctl.core.orders import CodesRule, Order
-from webhookctl.core.outcomes import Asked, Found, MissedWebhooks, NotAnswered, PersonTold, PutOff, StillOpen
-from webhookctl.core.outcomes import NotAsked as SupplierNotAsked
+from webhookctl.core.outcomes import (
+    Asked,
+    Found,
+    MissedWebhooks,
+    NotAnswered,
+    PersonTold,
+    PutOff,
+    StillOpen,
+    SupplierNotAsked,
+)
 from webhookctl.core.ports.intake import Intake
 from webhookctl.core.ports.leases import Concern, Endings, Leased, Leases, Settled, Standing
 from webhookctl.core.ports.supplier import NotAsked, NotKnown, Reply, Said, Supplier, Unanswered

@@ -1,8 +1,9 @@
 """From rejected deliveries to a bounded quarantine, and from there, once the fault is mended, to events."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from webhookctl.core.admission import Door, admit
@@ -95,6 +96,14 @@ def _size(rejection: Rejection) -> int:
     return len(rejection.delivery.body) + sum(len(name) + len(value) for name, value in rejection.delivery.headers)
 
 
+def pages(quarantine: Quarantine, query: RejectedQuery) -> Iterator[Sequence[Rejected]]:
+    """Walk through all that `query` means, oldest first, some hundreds at a time; what is read may go meanwhile."""
+    after, left = 0, query.limit
+    while left and (page := quarantine.walk(replace(query, limit=min(left, _PAGE)), after=after)):
+        yield page
+        after, left = page[-1].id, left - len(page)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What `reverify` would take into the events: how many of each supplier and reason, and how many now verify."""
@@ -134,7 +143,7 @@ class Reverify:
     def plan(self) -> Plan:
         """Try all that `query` means, and change nothing."""
         plan = Plan(Counter(), Counter(), Counter())
-        for rejected in self._each():
+        for rejected in chain.from_iterable(pages(self.quarantine, self.query)):
             key = (rejected.supplier, rejected.reason.value)
             plan.rejected[key] += 1
             proven = self._proven(rejected)
@@ -150,7 +159,7 @@ class Reverify:
         May be broken off and begun again at any time: each moves in one transaction.
         """
         healed = 0
-        for page in self._pages():
+        for page in pages(self.quarantine, self.query):
             proven = [(one.id, verified) for one in page if isinstance(verified := self._proven(one), Verified)]
             healed += sum(self.quarantine.admit(proven)) if proven else 0
             progress(len(proven))
@@ -169,15 +178,3 @@ class Reverify:
             return admit(delivery, door, sender=sender, presented=presented, now=then)
         except SignatureError as error:
             return f"rejected for {error.reason.value}"
-
-    def _each(self) -> Iterator[Rejected]:
-        for page in self._pages():
-            yield from page
-
-    def _pages(self) -> Iterator[list[Rejected]]:
-        left, after = self.query.limit, 0
-        while page := self.quarantine.walk(replace(self.query, limit=min(left, _PAGE)), after=after):
-            yield page
-            after, left = page[-1].id, left - len(page)
-            if not left:
-                return

@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from webhookctl.core import moments
 from webhookctl.core.deliveries import Headers
 from webhookctl.core.events import Item, Spoken, StoredEvent
 from webhookctl.core.mapping import BodyForm, codes_in, form_of
@@ -34,13 +34,13 @@ def event_row(event: StoredEvent) -> Row:
     return {
         "id": event.id,
         "delivery_id": event.delivery_id,
-        "received_at": _iso(event.received_at),
+        "received_at": moments.on_page(event.received_at),
         "supplier": event.supplier,
         "via": event.via.value,
         "type": event.type,
         "reference": event.reference,
         "order_id": event.order_id,
-        "occurred_at": _iso(event.occurred_at),
+        "occurred_at": moments.on_page(event.occurred_at),
         "state": event.state.value,
         "attempts": event.attempts,
         "reason": event.error,
@@ -77,7 +77,7 @@ def rejected_row(rejected: Rejected) -> Row:
     return {
         "id": rejected.id,
         "delivery_id": rejected.delivery_id,
-        "received_at": _iso(rejected.received_at),
+        "received_at": moments.on_page(rejected.received_at),
         "supplier": rejected.supplier,
         "sender": rejected.sender or None,
         "reason": rejected.reason.value,
@@ -136,10 +136,10 @@ def order_row(order: Order) -> Row:
         "order_id": order.order_id,
         "status": order.status.value,
         "held": order.held,
-        "created_at": _iso(order.created_at),
-        "updated_at": _iso(order.updated_at),
-        "due_at": _iso(order.due_at),
-        "fulfilled_at": _iso(order.fulfilled_at),
+        "created_at": moments.on_page(order.created_at),
+        "updated_at": moments.on_page(order.updated_at),
+        "due_at": moments.on_page(order.due_at),
+        "fulfilled_at": moments.on_page(order.fulfilled_at),
         "learned_by": order.learned_by.value,
     }
 
@@ -166,9 +166,9 @@ def action_row(action: Action, handled: Collection[ActionKind]) -> Row:
         "state": action.state.value,
         "waits_for": f"a handler: set [actions.{action.kind}]" if unhandled else None,
         "attempts": action.attempts,
-        "created_at": _iso(action.created_at),
-        "next_at": _iso(action.next_at) if action.state is ActionState.WAITING and not unhandled else None,
-        "finished_at": _iso(action.finished_at),
+        "created_at": moments.on_page(action.created_at),
+        "next_at": moments.on_page(action.next_at) if action.state is ActionState.WAITING and not unhandled else None,
+        "finished_at": moments.on_page(action.finished_at),
         "error": action.error,
         "detail": action.detail or None,
         "generation": action.generation,
@@ -179,7 +179,7 @@ def attempt_row(attempt: Attempt) -> Row:
     """Say how one attempt ended."""
     return {
         "number": attempt.number,
-        "ended_at": _iso(attempt.ended_at),
+        "ended_at": moments.on_page(attempt.ended_at),
         "state": attempt.state.value,
         "detail": attempt.detail,
     }
@@ -188,7 +188,7 @@ def attempt_row(attempt: Attempt) -> Row:
 def intervention_row(intervention: Intervention) -> Row:
     """Say what a person did."""
     return {
-        "at": _iso(intervention.at),
+        "at": moments.on_page(intervention.at),
         "who": intervention.who,
         "what": intervention.what,
         "reason": intervention.reason,
@@ -200,8 +200,8 @@ def story_page(story: Story, handled: Collection[ActionKind], return_window_ms: 
     """Say all of an order: what came, what it caused, how that went, what people did, and who looked at its codes."""
     return order_row(story.order) | {
         "paid": story.order.paid and f"{story.order.paid.amount} {story.order.paid.currency}",
-        "ask_at": _iso(story.order.ask_at),
-        "return_until_at": _iso(return_until(story.order, return_window_ms)),
+        "ask_at": moments.on_page(story.order.ask_at),
+        "return_until_at": moments.on_page(return_until(story.order, return_window_ms)),
         "items": [item_row(item) for item in story.order.items],
         "events": [event_row(event) for event in story.events],
         "actions": [
@@ -210,7 +210,7 @@ def story_page(story: Story, handled: Collection[ActionKind], return_window_ms: 
             for action in story.actions
         ],
         "interventions": [intervention_row(one) for one in story.interventions],
-        "reveals": [{"at": _iso(one.at), "who": one.who, "reason": one.reason} for one in story.reveals],
+        "reveals": [{"at": moments.on_page(one.at), "who": one.who, "reason": one.reason} for one in story.reveals],
     }
 
 
@@ -263,8 +263,8 @@ def summary_page(summary: Summary, handled: Collection[ActionKind], store: str) 
         "repeats_answered": summary.repeats_answered,
         "rejected": summary.rejected,
         "actions": actions,
-        "oldest_queued_at": _iso(summary.oldest_queued_at),
-        "newest_event_at": _iso(summary.newest_event_at),
+        "oldest_queued_at": moments.on_page(summary.oldest_queued_at),
+        "newest_event_at": moments.on_page(summary.newest_event_at),
         "store": store,
         "journal_mode": summary.journal_mode,
     }
@@ -276,9 +276,9 @@ def polling_page(day: Sequence[Endings], week: Sequence[Endings], standings: Seq
     return {
         one.supplier: {
             **{span: _endings(found.get(one.supplier)) for span, found in spans.items()},
-            "asked_at": _iso(one.asked_at),
-            "answered_at": _iso(one.answered_at),
-            "failing_since": _iso(one.failing_since),
+            "asked_at": moments.on_page(one.asked_at),
+            "answered_at": moments.on_page(one.answered_at),
+            "failing_since": moments.on_page(one.failing_since),
             "reason": one.reason,
         }
         for one in standings
@@ -308,7 +308,3 @@ def _needs_a_person(summary: Summary, actions: Mapping[str, Mapping[str, int]]) 
         "alerts not sent": summary.untold_alerts,
     }
     return {what: count for what, count in counts.items() if count}
-
-
-def _iso(moment: int | None) -> str | None:
-    return None if moment is None else datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,9 +1,9 @@
 """For each secret of each supplier: when it last matched, and whether it can go."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
+from webhookctl.core import moments
 from webhookctl.core.ports.reports import Reports
 from webhookctl.core.rotation import judge
 
@@ -15,14 +15,10 @@ def secret_rows(reports: Reports, suppliers: Mapping[str, Sequence[str]]) -> lis
         {
             "supplier": supplier,
             "secret": one.reference,
-            "last_matched_at": _iso(one.last_at),
+            "last_matched_at": moments.on_page(one.last_at),
             "verdict": one.verdict.value,
             "why": one.why,
         }
         for supplier, references in suppliers.items()
         for one in judge(references, {name: at for (whose, name), at in uses.items() if whose == supplier})
     ]
-
-
-def _iso(moment: int | None) -> str | None:
-    return None if moment is None else datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")

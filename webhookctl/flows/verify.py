@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from webhookctl.core import moments
 from webhookctl.core.deliveries import Delivery
 from webhookctl.core.errors import Reason, SchemeError, SignatureError
 from webhookctl.core.signatures import Encoding, Key, Kind, Scheme, Secret, sent_at, verify
@@ -138,9 +138,9 @@ def page(verdict: Verdict) -> dict[str, Any]:
         "scheme": question.signing.name,
         "valid": verdict.is_valid,
         "matched_secret": verdict.matched,
-        "sent_at": _iso(verdict.sent_at),
+        "sent_at": moments.on_page(verdict.sent_at),
         "age_seconds": None if verdict.age_ms is None else verdict.age_ms / 1000,
-        "judged_at": _iso(question.now),
+        "judged_at": moments.on_page(question.now),
         "reason": None if failure is None else failure.reason.value,
         "message": None if failure is None else str(failure),
         "diagnosis": None if verdict.diagnosis is None else _diagnosis(verdict.diagnosis),
@@ -158,10 +158,3 @@ def _diagnosis(found: "Diagnosis") -> dict[str, Any]:
         "tried": found.tried,
         "untried": found.untried,
     }
-
-
-def _iso(moment: int | None) -> str | None:
-    try:
-        return None if moment is None else datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -7,11 +7,12 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 import orjson
+
+from webhookctl.core.moments import exact
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -38,12 +39,12 @@ class PretendOrder:
             "order_id": self.order_id,
             "reference": self.reference,
             "status": self.status,
-            "updated_at": _rfc3339(self.updated_at),
+            "updated_at": exact(round(self.updated_at * 1000)),
             "items": [{"sku": "demo-20", "code": self.code if self.status == "fulfilled" else None, "pin": None}],
         }
 
     def webhook(self, event: str) -> bytes:
-        return orjson.dumps({"event": event, "timestamp": _rfc3339(self.updated_at), "data": self.shown()})
+        return orjson.dumps({"event": event, "timestamp": exact(round(self.updated_at * 1000)), "data": self.shown()})
 
 
 @dataclass(slots=True)
@@ -184,7 +185,3 @@ async def _answer(send: "ASGISendCallable", status: int, value: Any) -> None:  #
 
 def _code() -> str:
     return "-".join(secrets.token_hex(3).upper() for _ in range(3))
-
-
-def _rfc3339(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

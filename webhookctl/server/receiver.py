@@ -1,7 +1,6 @@
 """POST /webhooks/{supplier}: takes a delivery, proves it, has it stored, and only then says 200."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,7 @@ from webhookctl.core.addresses import Network
 from webhookctl.core.admission import admit
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.challenges import reply as reply_to
-from webhookctl.core.deliveries import Delivery, Verified
+from webhookctl.core.deliveries import SUPPLIER_NAME, Delivery, Verified
 from webhookctl.core.errors import SettingsError, SignatureError, StoreFullError, told
 from webhookctl.core.outcomes import Challenged, Duplicate, NotStored, Received, Rejected, Stored, TooLarge
 from webhookctl.core.quarantine import Rejection
@@ -31,7 +30,6 @@ Reply: TypeAlias = Callable[[Answer], object]
 Storing: TypeAlias = Callable[[Stored | Duplicate | BaseException], object]
 
 MAX_BODY: Final = 1 << 20
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _PLAIN: Final = frozenset({b"", b"identity"})
 _DISK_IS_FULL: Final = (
     "There is hardly any space left where the store lies: free some. Until then deliveries are answered 503, and their "
@@ -216,7 +214,7 @@ def _settle(future: "asyncio.Future[Answer]", answer: Answer) -> None:
 
 
 def _path(name: str) -> bytes:
-    if not _NAME.fullmatch(name):
+    if not SUPPLIER_NAME.fullmatch(name):
         raise SettingsError(
             f"A supplier can't be called {name!r}: use up to 32 of a-z, 0-9, - and _, and begin with a letter or digit."
         )

@@ -11,16 +11,18 @@ from webhookctl import config
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher, parse_key
 from webhookctl.adapters.cipher_clear import ClearCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
-from webhookctl.core.errors import SettingsError, UsageError
+from webhookctl.core.errors import NotFoundError, SettingsError, UsageError
 from webhookctl.core.orders import ActionKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from webhookctl.config import Settings
+    from webhookctl.config import Settings, SupplierSettings
+    from webhookctl.core.events import StoredEvent
     from webhookctl.core.mapping import Mapping as Places
     from webhookctl.core.orders import Policy
     from webhookctl.core.ports.cipher import Cipher
+    from webhookctl.core.quarantine import Rejected
     from webhookctl.flows.order_files import Reading
 
 # Linux: the one that goes on while the machine sleeps.
@@ -89,6 +91,30 @@ def store(settings: "Settings", *, create: bool = False) -> "Iterator[SqliteStor
         opened.close()
 
 
+def stored_event(store: SqliteStore, event_id: str) -> "StoredEvent":
+    """Return the event of this number or delivery id; raises `NotFoundError`."""
+    found = store.events.get(event_id)
+    if found is None:
+        raise NotFoundError(f"There is no event {event_id!r}; `webhookctl events list` shows those there are.")
+    return found
+
+
+def kept_rejection(store: SqliteStore, number: int) -> "Rejected":
+    """Return what was rejected under this number; raises `NotFoundError`."""
+    found = store.quarantine.get(number)
+    if found is None:
+        raise NotFoundError(f"The quarantine has no {number}; `webhookctl rejected list` shows what there is.")
+    return found
+
+
+def supplier_named(settings: "Settings", name: str) -> "SupplierSettings":
+    """Return a supplier of the settings; raises `UsageError` where there is none of this name."""
+    if name not in settings.suppliers:
+        known = ", ".join(settings.suppliers) or "none, add [suppliers.NAME]"
+        raise UsageError(f"There is no supplier {name!r} in the settings; there are: {known}.")
+    return settings.suppliers[name]
+
+
 def mapping(settings: "Settings", supplier: str) -> "Places | None":
     """Return where this supplier's JSON has what; None for one that is not in the settings any more."""
     known = settings.suppliers.get(supplier)
@@ -103,9 +129,7 @@ def confidential_headers(settings: "Settings", supplier: str) -> frozenset[bytes
 
 def secret_references(settings: "Settings", supplier: str | None) -> dict[str, list[str]]:
     """Return what proves each supplier's deliveries: its secrets, or those in its path where it signs nothing."""
-    if supplier is not None and supplier not in settings.suppliers:
-        raise UsageError(f"There is no supplier {supplier!r} in the settings.")
-    chosen = {supplier: settings.suppliers[supplier]} if supplier else settings.suppliers
+    chosen = {supplier: supplier_named(settings, supplier)} if supplier is not None else settings.suppliers
     return {name: [str(one) for one in known.secrets or known.path_secret] for name, known in chosen.items()}
 
 
@@ -138,9 +162,9 @@ def order_reading(settings: "Settings", supplier: str | None = None) -> "Reading
     from webhookctl.config import units  # noqa: PLC0415 - only whoever registers orders needs these
     from webhookctl.flows.order_files import Reading  # noqa: PLC0415 - as above
 
+    if supplier is not None:
+        supplier_named(settings, supplier)
     names = list(settings.suppliers)
-    if supplier is not None and supplier not in names:
-        raise UsageError(f"--supplier: there is no supplier {supplier!r}; there are: {', '.join(names) or 'none'}.")
     only = names[0] if len(names) == 1 else None
     return Reading(names, units.positive_duration, supplier or only)
 

@@ -3,10 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from socket import socket
 from typing import Final
 
 from webhookctl.adapters import metrics
@@ -18,26 +16,13 @@ from webhookctl.core.orders import Registered
 from webhookctl.flows.order_files import parse
 from webhookctl.flows.register import Outcome, Register
 from webhookctl.flows.report import Row, order_row
-from webhookctl.server import run
 from webhookctl.server.admin import Admin, Reply
 from webhookctl.wiring import now_ms, order_reading, policies, store
 
-_WHERE_SET: Final = "with [serve] admin"
 _COUNTED_EVERY_S: Final = 5.0
 """Counting walks whole indexes: whoever asks more often gets the same again."""
 _NOBODY: Final = ("", "")
 _STATUS: Final = {Registered.NEW: 201, Registered.KNOWN: 200, Registered.HELD: 409}
-
-
-@contextmanager
-def entrance(settings: Settings) -> Iterator[socket | None]:
-    """Bind the listener's address, if one is set."""
-    address = settings.serve.admin
-    if address is None:
-        yield None
-        return
-    with run.listen_on(address.host, address.port, _WHERE_SET) as sock:
-        yield sock
 
 
 def admin(

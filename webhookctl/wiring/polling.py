@@ -17,13 +17,13 @@ from webhookctl.config import SecretRef, Settings
 from webhookctl.config.api_settings import ApiSettings, AuthKind, AuthSettings
 from webhookctl.core.errors import SettingsError, UsageError
 from webhookctl.core.orders import Order
-from webhookctl.core.outcomes import Asked, Found, NotAnswered, NotAsked, PersonTold, StillOpen
+from webhookctl.core.outcomes import Asked, Found, NotAnswered, PersonTold, StillOpen, SupplierNotAsked
 from webhookctl.fanout import Job, fan_out
 from webhookctl.flows.apply import Apply
 from webhookctl.flows.poll import Asking, Poll, left_alone, look_at_missed
 from webhookctl.flows.reconcile import Deviation, Reconcile
 from webhookctl.server import run as loops
-from webhookctl.wiring import now_ms, store
+from webhookctl.wiring import asked_suppliers, now_ms, store, supplier_named
 from webhookctl.wiring.in_force import InForce
 
 _BATCHES: Final = 2
@@ -65,7 +65,7 @@ class Result:
     noted: list[StillOpen] = field(default_factory=list)
     """Orders that stay as they are for another reason than the last time."""
     unanswered: list[NotAnswered] = field(default_factory=list)
-    not_asked: list[NotAsked] = field(default_factory=list)
+    not_asked: list[SupplierNotAsked] = field(default_factory=list)
     others: list[Asked] = field(default_factory=list)
     interrupted: bool = False
 
@@ -79,7 +79,7 @@ class Askers:
 
     def of(self, settings: Settings, wanted: Wanted = Wanted()) -> list[Asking]:
         """Return those that the settings let us ask; raises `SettingsError` where a secret can't be read."""
-        names = [name for name, one in settings.suppliers.items() if one.asked is not None]
+        names = asked_suppliers(settings)
         if wanted.supplier is not None:
             _check_supplier(settings, wanted.supplier, names)
             names = [wanted.supplier]
@@ -141,9 +141,7 @@ def authorisation(auth: AuthSettings, read: Callable[[SecretRef | None], str], o
 
 
 def _check_supplier(settings: Settings, name: str, asked: Sequence[str]) -> None:
-    if name not in settings.suppliers:
-        there = ", ".join(settings.suppliers) or "none"
-        raise UsageError(f"--supplier: there is no supplier {name!r} in the settings; there are: {there}.")
+    supplier_named(settings, name)
     if name not in asked:
         raise SettingsError(f"suppliers.{name}.api is missing: say there how this supplier is asked about orders.")
 
@@ -249,7 +247,7 @@ def _sort(outcome: Asked, result: Result, found: dict[tuple[str, str], Found]) -
             result.noted.append(outcome)
         case NotAnswered():
             result.unanswered.append(outcome)
-        case NotAsked():
+        case SupplierNotAsked():
             result.not_asked.append(outcome)
         case _:
             result.others.append(outcome)

@@ -9,10 +9,10 @@ from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.config import Settings
 from webhookctl.core.errors import told
-from webhookctl.core.outcomes import Asked, Found, Hindered, NotAsked, Resumed
+from webhookctl.core.outcomes import Asked, Found, Hindered, Resumed, SupplierNotAsked
 from webhookctl.fanout import wait_any
 from webhookctl.flows.poll import Asking, look_at_missed
-from webhookctl.wiring import now_ms
+from webhookctl.wiring import asked_suppliers, now_ms
 from webhookctl.wiring.polling import Askers, poll_of, run_until
 
 _LOOK_EVERY_S: Final = 1.0
@@ -92,8 +92,7 @@ class ServePolling:
             await self._ask(askings, until, wanted_only=True)
 
     def _wanted(self, settings: Settings, now: float) -> list[str]:
-        asked = [name for name, one in settings.suppliers.items() if one.asked is not None]
-        names = [name for name in asked if self._resting.get(name, now) <= now]
+        names = [name for name in asked_suppliers(settings) if self._resting.get(name, now) <= now]
         return [name for name in names if self.opened.leases.is_any_wanted(name, now=now_ms())]
 
     async def _ask(self, askings: Sequence[Asking], until: asyncio.Event, *, wanted_only: bool) -> None:
@@ -114,5 +113,5 @@ class ServePolling:
         self.record(outcome)
         if isinstance(outcome, Found):
             self.found()
-        elif isinstance(outcome, NotAsked):
+        elif isinstance(outcome, SupplierNotAsked):
             self._resting[outcome.supplier] = asyncio.get_running_loop().time() + _REST_S

@@ -5,8 +5,8 @@ import random
 import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -27,23 +27,25 @@ from webhookctl.flows.alarms import Alarms
 from webhookctl.flows.apply import Apply
 from webhookctl.flows.receive import Receive
 from webhookctl.server import run
-from webhookctl.server.admin import Admin
 from webhookctl.server.batcher import Batcher
 from webhookctl.server.limits import Limits
 from webhookctl.server.receiver import Receiver
-from webhookctl.wiring import administration, handled_kinds, now_ms, policies, steady_clock, store
+from webhookctl.server.tls import tls_context
+from webhookctl.wiring import handled_kinds, now_ms, policies, steady_clock, store
 from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
 from webhookctl.wiring.quarantining import Quarantining
 from webhookctl.worker import Line, Worker
 
 if TYPE_CHECKING:
     from webhookctl.adapters.outbound import Outbound
+    from webhookctl.server.admin import Admin
     from webhookctl.wiring.serve_polling import ServePolling
 
 _ADMIN_CONNECTIONS: Final = 32
 _AT_ONCE: Final = (16, 16, notify.AT_ONCE)
 """Of deliveries and the like, of alerts, of messages."""
 _DEFAULT_URL: Final = "http://127.0.0.1:8700"
+_WHERE_ADMIN_IS_SET: Final = "with [serve] admin"
 
 
 @dataclass(slots=True)
@@ -91,13 +93,13 @@ def serve(
     `again` reads the settings once more, when SIGHUP asks for it.
     """
     check(settings)
-    tls = run.tls_context(*settings.serve.tls) if settings.serve.tls else None
+    tls = tls_context(*settings.serve.tls) if settings.serve.tls else None
     outbound = _way_out() if worker else None
     in_force = InForce.of(settings, outbound, receives=True)
     listen = settings.serve.listen
     with (
         run.listen_on(listen.host, listen.port) as sock,
-        administration.entrance(settings) as admin,
+        _admin_listener(settings) as admin,
         store(settings, create=True) as opened,
     ):
         telemetry.configure_logging(verbose=verbose)
@@ -109,6 +111,17 @@ def serve(
 def _tell_notices(opened: SqliteStore) -> None:
     for notice in opened.notices:
         telemetry.record(Noticed(notice))
+
+
+@contextmanager
+def _admin_listener(settings: Settings) -> Iterator[socket.socket | None]:
+    """Bind the address for this machine alone, if one is set."""
+    address = settings.serve.admin
+    if address is None:
+        yield None
+        return
+    with run.listen_on(address.host, address.port, _WHERE_ADMIN_IS_SET) as sock:
+        yield sock
 
 
 def _way_out() -> "Outbound":
@@ -274,7 +287,9 @@ class _Machine:
             grace_s=grace_s,
         )
 
-    def admin(self) -> Admin:
+    def admin(self) -> "Admin":
+        from webhookctl.wiring import administration  # noqa: PLC0415 - Starlette and Prometheus, for who has a listener
+
         return administration.admin(
             self._opened, lambda: self.in_force.settings, self.tally.counts, lambda: self.broken is not None
         )

@@ -2,29 +2,25 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from webhookctl import wiring
 from webhookctl.core.deliveries import Delivery
-from webhookctl.core.errors import NotFoundError, SettingsError, UsageError
-from webhookctl.core.ports.quarantine import Quarantine, RejectedQuery
+from webhookctl.core.errors import SettingsError
+from webhookctl.core.ports.quarantine import RejectedQuery
 from webhookctl.core.signatures import Secret
+from webhookctl.flows.quarantine import pages
 from webhookctl.flows.verify import Question, Signing
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings
     from webhookctl.core.quarantine import Rejected
 
-_PAGE: Final = 100
-
 
 def signing(settings: "Settings", name: str) -> Signing:
     """Return how this supplier of the settings signs, with what the others have for secrets."""
-    if name not in settings.suppliers:
-        known = ", ".join(settings.suppliers) or "none, add [suppliers.NAME]"
-        raise UsageError(f"There is no supplier {name!r} in the settings; there are: {known}.")
-    supplier = settings.suppliers[name]
+    supplier = wiring.supplier_named(settings, name)
     secrets = settings.read(supplier.secrets, os.environ)
     return Signing(name, supplier.scheme, secrets, tuple(_others(settings, name)))
 
@@ -46,9 +42,7 @@ def url(settings: "Settings", name: str) -> str:
 def event(settings: "Settings", event_id: str, *, now: int | None) -> Question:
     """Return the stored event with the bytes that came, judged by the time of its arrival unless `now` is given."""
     with wiring.store(settings) as store:
-        found = store.events.get(event_id)
-    if found is None:
-        raise NotFoundError(f"There is no event {event_id!r}; `webhookctl events list` shows those there are.")
+        found = wiring.stored_event(store, event_id)
     delivery = Delivery(
         found.supplier, found.body, found.headers, found.received_at, b"", url=_known_url(settings, found.supplier)
     )
@@ -58,9 +52,7 @@ def event(settings: "Settings", event_id: str, *, now: int | None) -> Question:
 def rejected(settings: "Settings", number: int, *, now: int | None) -> Question:
     """Return what was rejected under this number, judged by the time of its arrival unless `now` is given."""
     with wiring.store(settings) as store:
-        found = store.quarantine.get(number)
-    if found is None:
-        raise NotFoundError(f"The quarantine has no {number}; `webhookctl rejected list` shows what there is.")
+        found = wiring.kept_rejection(store, number)
     return _of_rejected(settings, found, signing(settings, found.supplier), now)
 
 
@@ -68,19 +60,12 @@ def all_rejected(settings: "Settings", query: RejectedQuery, *, now: int | None)
     """Return all that was rejected, oldest first; what can't be opened, or whose supplier is gone, is left out."""
     known: dict[str, Signing] = {}
     with wiring.store(settings) as store:
-        for one in _walked(store.quarantine, query):
+        for one in chain.from_iterable(pages(store.quarantine, query)):
             if one.delivery is None or one.supplier not in settings.suppliers:
                 continue
             if one.supplier not in known:
                 known[one.supplier] = signing(settings, one.supplier)
             yield _of_rejected(settings, one, known[one.supplier], now)
-
-
-def _walked(quarantine: Quarantine, query: RejectedQuery) -> Iterator["Rejected"]:
-    after, left = 0, query.limit
-    while left and (page := quarantine.walk(replace(query, limit=min(left, _PAGE)), after=after)):
-        yield from page
-        after, left = page[-1].id, left - len(page)
 
 
 def _of_rejected(settings: "Settings", found: "Rejected", by: Signing, now: int | None) -> Question:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Event, EventType
-from webhookctl.core.orders import Order, OrderStatus
+from webhookctl.core.orders import OPEN, Order
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,7 +22,6 @@ _FOUND_BY_ASKING: Final = """
 _IS_LATE: Final = """
     UPDATE orders SET late_at = coalesce(late_at, (SELECT received_at FROM events WHERE id = ?))
     WHERE reference = ? AND supplier = ? AND learned_by = 'poll' AND status = ?"""
-_OPEN: Final = frozenset({OrderStatus.PENDING, OrderStatus.PARTIAL})
 _STATUS_OF: Final = {
     EventType.FULFILLED: "fulfilled",
     EventType.FAILED: "failed",
@@ -32,7 +31,7 @@ _STATUS_OF: Final = {
 
 def note_endings(raw: "sqlite3.Connection", orders: Sequence[Order], *, now: int) -> None:
     """Write down when `orders`, just saved, came to the final states that they have; once for each such state."""
-    ended = [order for order in orders if order.status not in _OPEN and order.learned_by is not Via.IMPORT]
+    ended = [order for order in orders if order.status not in OPEN and order.learned_by is not Via.IMPORT]
     if ended:
         raw.executemany(_NOTE, [(now, order.reference, order.supplier) for order in ended])
 

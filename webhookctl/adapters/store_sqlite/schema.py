@@ -178,7 +178,7 @@ _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m002_event_orders", _m002_event_orders),
     ("m003_rejected", _m003_rejected),
     ("m004_orders", _m004_orders),
-    ("m006_polls", m006_polls),
+    ("m006_polls", m006_polls),  # there is no fifth
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from webhookctl.adapters.supplier_http.authorisation import Authorisation, Client, Fixed, OAuth2
@@ -14,6 +13,7 @@ from webhookctl.core.answers import lacks_codes
 from webhookctl.core.errors import SettingsError, UpstreamError
 from webhookctl.core.events import Event, EventState, EventType, Item, Unmapped
 from webhookctl.core.mapping import read_answer, read_items
+from webhookctl.core.moments import to_the_second
 from webhookctl.core.orders import Order
 from webhookctl.core.ports.supplier import Condition, ListCall, NotAsked, NotKnown, Reply, Said, SecondCall, Unanswered
 
@@ -229,7 +229,7 @@ class HttpSupplier:
         listing = self.caller.api.list
         if listing is None or listing.path is None:
             return
-        times = {"since": _rfc3339(since), "until": _rfc3339(until)}
+        times = {"since": to_the_second(since), "until": to_the_second(until)}
         headers = {**self.caller.api.headers, **listing.headers}
         before: bytes | None = None
         for number in range(listing.first_page, listing.first_page + most_pages):
@@ -268,7 +268,3 @@ def _mine(said: Sequence[Event | Unmapped], order: Order) -> Event | Unmapped:
     """Return what is said of `order` where an answer speaks of several; whether it is ours is checked later."""
     ours = [one for one in said if one.order_id == order.order_id or one.reference == order.reference]
     return (ours or said)[0]
-
-
-def _rfc3339(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -12,8 +12,7 @@ import stamina
 import stamina.instrumentation
 
 from webhookctl import __version__
-from webhookctl.adapters.action_http import retry_after
-from webhookctl.adapters.outbound import Answer, NotSentError, Outbound, shown
+from webhookctl.adapters.outbound import Answer, NotSentError, Outbound, retry_after, shown
 from webhookctl.adapters.supplier_http.authorisation import Authorisation, RefusedError
 from webhookctl.adapters.supplier_http.pace import Pace
 from webhookctl.core.errors import UpstreamError

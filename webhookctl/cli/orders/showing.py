@@ -76,11 +76,7 @@ def show(
 
 
 def _print(page: dict[str, Any], chronicle: list[tuple[str, str]], *, utc: bool) -> None:
-    output.fields(
-        (name.replace("_", " "), output.when(value, utc=utc) if name.endswith("_at") else str(value))
-        for name, value in page.items()
-        if value is not None and not isinstance(value, list)
-    )
+    output.page(page, utc=utc)
     output.heading("Items")
     rows = ((item["sku"] or "-", item["code"] or "-", item["pin"] or "-") for item in page["items"])
     output.table(("SKU", "Code", "PIN"), rows, empty="None known.")

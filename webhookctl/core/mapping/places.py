@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
+from webhookctl.core.deliveries import HEADER_NAME
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.mapping.values import ALL
 
 _HEADER: Final = "header:"
-_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _WORDS: Final = "must be a JSON Pointer such as /data/reference, header:NAME, or a list of these"
 _BAD_ESCAPE: Final = re.compile(r"~(?![01])")
 _NAMED: Final = re.compile(r"\{([^{}]*)\}")
@@ -31,7 +31,7 @@ class Place:
             raise SettingsError(f"map.{key} {_WORDS}")
         if written.startswith(_HEADER):
             name = written.removeprefix(_HEADER).strip()
-            if lists or not _HEADER_NAME.fullmatch(name):
+            if lists or not HEADER_NAME.fullmatch(name):
                 raise SettingsError(f"map.{key} {_WORDS}; {written!r} is no header that could hold it")
             return cls(written, header=name.lower().encode())
         if written and not written.startswith("/"):

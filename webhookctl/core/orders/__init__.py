@@ -17,8 +17,9 @@ from webhookctl.core.orders.advancing import (
     advance,
 )
 from webhookctl.core.orders.deciding import hold, release
-from webhookctl.core.orders.progress import how_far, moment, return_until
+from webhookctl.core.orders.progress import how_far, return_until
 from webhookctl.core.orders.records import (
+    OPEN,
     Action,
     ActionKind,
     ActionState,
@@ -40,6 +41,7 @@ __all__ = [
     "HINT_UNASKED",
     "HINT_UNKNOWN",
     "KNOWN_ELSEWHERE",
+    "OPEN",
     "OTHER_ORDER_ID",
     "TABLE",
     "Action",
@@ -63,7 +65,6 @@ __all__ = [
     "advance",
     "hold",
     "how_far",
-    "moment",
     "paid",
     "register",
     "release",

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from webhookctl.core.errors import UsageError
 from webhookctl.core.orders.records import (
+    OPEN,
     ActionKind,
     ActionState,
     Intervention,
@@ -16,7 +17,6 @@ from webhookctl.core.orders.records import (
 )
 
 BY_HAND = "held by hand"
-_OPEN = frozenset({OrderStatus.PENDING, OrderStatus.PARTIAL})
 _EFFECT = frozenset({ActionState.DONE, ActionState.RUNNING, ActionState.AMBIGUOUS})
 """States of an action that has, or may have, taken effect."""
 
@@ -73,7 +73,7 @@ def release(
 
 
 def _check_refund(order: Order, actions: Mapping[ActionKind, ActionState]) -> None:
-    if order.status in _OPEN:
+    if order.status in OPEN:
         # The code could come afterwards, and nobody would remember that the money went back.
         raise UsageError(
             f"Order {order.reference} is {order.status}: it can be refunded once it is fulfilled or failed."

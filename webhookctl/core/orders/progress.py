@@ -1,9 +1,9 @@
 """How far has it come, and how long is there, in words for the person who must decide?"""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
+from webhookctl.core.moments import to_the_second
 from webhookctl.core.orders.records import ActionKind, ActionState, Order
 
 # What is said of each kind in each state; `{at}` is when it came into it. Where there is no such action: None.
@@ -32,7 +32,7 @@ _OF_REFUND: Final[Mapping[ActionState | None, str]] = {
 def how_far(kind: ActionKind, state: ActionState | None, at: int | None) -> str:
     """Say how far the order's `deliver` or `refund` has come; empty for other kinds, of which there are several."""
     words = {ActionKind.DELIVER: _OF_DELIVER, ActionKind.REFUND: _OF_REFUND}.get(kind, {})
-    return words.get(state, "").format(at="a time unknown" if at is None else moment(at))
+    return words.get(state, "").format(at="a time unknown" if at is None else to_the_second(at))
 
 
 def return_until(order: Order, return_window_ms: int | None) -> int | None:
@@ -40,8 +40,3 @@ def return_until(order: Order, return_window_ms: int | None) -> int | None:
     if order.fulfilled_at is None or return_window_ms is None:
         return None
     return order.fulfilled_at + return_window_ms
-
-
-def moment(milliseconds: int) -> str:
-    """Return a time as it stands in sentences."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

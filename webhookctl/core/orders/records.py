@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Item
@@ -16,6 +17,10 @@ class OrderStatus(StrEnum):
     FAILED = "failed"
     FULFILLED = "fulfilled"
     REFUNDED = "refunded"
+
+
+OPEN: Final = frozenset({OrderStatus.PENDING, OrderStatus.PARTIAL})
+"""Statuses of an order that has not come to an end."""
 
 
 class ActionKind(StrEnum):

@@ -76,6 +76,11 @@ class NotYet:
 Result: TypeAlias = Succeeded | Failed | GivenUp | Unknown | NotYet
 
 
+def unsure(repeat: Repeat, detail: str) -> Failed | Unknown:
+    """Return how an attempt ended of which nobody knows whether it took effect."""
+    return Failed(detail) if repeat is Repeat.AT_LEAST_ONCE else Unknown(detail)
+
+
 class Handler(Protocol):
     """Carries out actions of one kind."""
 

@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
 
 from webhookctl.core import jsontext
+from webhookctl.core.deliveries import HEADER_NAME
 from webhookctl.core.errors import Reason, SchemeError, SignatureError
 from webhookctl.core.jsontext import Pointer
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}:]*)(?::([^{}]*))?\}")
 
 
@@ -46,7 +46,7 @@ class HeaderName:
     @classmethod
     def parse(cls, written: str) -> "HeaderName":
         """Raise `ValueError` where no header can have that name."""
-        if not _TOKEN.fullmatch(written):
+        if not HEADER_NAME.fullmatch(written):
             raise ValueError(written)
         return cls(written, written.lower().encode())
 

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+from webhookctl.core.moments import exact
 
 
 class TimestampFormat(StrEnum):
@@ -50,11 +52,6 @@ def _read_rfc3339(text: bytes) -> int:
         raise ValueError from None
 
 
-def _write_rfc3339(moment: int) -> str:
-    written = datetime.fromtimestamp(moment // 1000, UTC).replace(microsecond=moment % 1000 * 1000)
-    return written.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 FORMS: Final[Mapping[TimestampFormat, Form]] = {
     TimestampFormat.UNIX: Form(
         lambda text: _digits(text, _MOST_SECOND_DIGITS) * 1000,
@@ -64,5 +61,5 @@ FORMS: Final[Mapping[TimestampFormat, Form]] = {
     TimestampFormat.UNIX_MS: Form(
         lambda text: _digits(text, _MOST_MILLISECOND_DIGITS), str, "milliseconds since 1970, in digits"
     ),
-    TimestampFormat.RFC3339: Form(_read_rfc3339, _write_rfc3339, "a time such as 2026-05-01T14:23:11Z"),
+    TimestampFormat.RFC3339: Form(_read_rfc3339, exact, "a time such as 2026-05-01T14:23:11Z"),
 }
