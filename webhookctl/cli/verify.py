@@ -136,7 +136,7 @@ class By:
         from webhookctl.flows.verify import Signing
 
         if self.preset is not None:
-            return replace(question, signing=self._of_preset(self.preset))
+            return replace(question, signing=self._of_preset(self.preset), barred=None)
         secrets = secrecy.read(self.secret_env, self.secret_file) if self.secret_env or self.secret_file else None
         known = question.signing
         scheme = replace(known.scheme, tolerance=0) if self.tolerance == "0" else known.scheme

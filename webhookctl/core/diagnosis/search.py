@@ -98,6 +98,11 @@ class Search:
         self._cut_sizes = sorted({len(value) for value in self._presented if len(value) >= SHORTEST})
         return self._stages()
 
+    @property
+    def is_unsigned(self) -> bool:
+        """True where nothing was found that could be a signature, once it was looked for."""
+        return not self._presented
+
     def _stages(self) -> Iterator[_Stage]:
         """Return each part of the walk with the fewest mistakes that can come of it, the likely ones first."""
         as_is = [_BodyVariant((), self.case.delivery.body)]

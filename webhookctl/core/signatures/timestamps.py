@@ -55,6 +55,11 @@ def _write_rfc3339(moment: int) -> str:
     return written.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def seconds(span_ms: int) -> str:
+    """Return how many seconds that is either way, to the millisecond and never as a power of ten."""
+    return f"{abs(span_ms) / 1000:.15g}"
+
+
 FORMS: Final[Mapping[TimestampFormat, Form]] = {
     TimestampFormat.UNIX: Form(
         lambda text: _digits(text, _MOST_SECOND_DIGITS) * 1000,
