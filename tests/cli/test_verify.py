@@ -314,6 +314,15 @@ def test_signed_as_a_supplier_would(run: Run, preset: str) -> None:
     assert run("verify", *arguments, *headers).code == 0
 
 
+def test_a_token_is_not_signed_onto_a_screen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the header is the secret itself, a terminal does not get it."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    ended = run("sign", *by("xendit", "--body-file", "body.json"))
+
+    assert (ended.code, ended.shown) == (2, "")
+    assert "is not for a screen" in ended.said
+
+
 def test_signed_within_the_body(run: Run, tmp_path: Path) -> None:
     """Where the signature goes into the body, the body is written for its owner alone; without --output, refused."""
     arguments = ("sign", "--preset", "generic", "--secret-env", "ACME_SECRET", "--body-file", "body.json", "--in-body")

@@ -132,6 +132,24 @@ def test_what_was_turned_away_for_its_address_or_path(run: Run) -> None:
     assert listed[3] == f"rejected 3\tother\tinvalid: not_allowed_ip\t{BARRED}"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--event", "1", "--rejected", "1"), "--event and --rejected exclude one another"),
+        (("--event", "1", "--since", "2h"), "--since belongs to --all-rejected"),
+        (("--rejected", "1", "-H", "X-Sig: 00"), "--rejected takes the request from the store"),
+        (("--event", "1", "--supplier", "other"), "--event knows its supplier"),
+        (("--event", "1", "--tolerance", "10m"), "only --tolerance 0 is taken"),
+    ],
+)
+def test_no_option_is_passed_over_in_silence(run: Run, arguments: tuple[str, ...], words: str) -> None:
+    """What can't be meant together is refused: the verdict would be about something else."""
+    code, _, said = run(*arguments)
+
+    assert code == 2
+    assert words in said
+
+
 def test_by_a_supplier_of_the_settings(run: Run, tmp_path: Path) -> None:
     """--supplier takes scheme and secrets from the settings, and no other supplier is one."""
     (tmp_path / "body.json").write_bytes(BODY)
