@@ -71,7 +71,7 @@ def show(
         event = store.events.get(event_id)
     if event is None:
         raise NotFoundError(f"There is no event {event_id!r}; `webhookctl events list` shows those there are.")
-    hidden = wiring.confidential_headers(settings, event.supplier)
+    hidden = wiring.proof(settings, event.supplier)
     page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden)
     output.show_json(page) if as_json else _print(page, utc=utc)
 

@@ -81,7 +81,7 @@ def show(
         found = store.quarantine.get(number)
     if found is None:
         raise NotFoundError(f"The quarantine has no {number}; `webhookctl rejected list` shows what there is.")
-    hidden = wiring.confidential_headers(settings, found.supplier)
+    hidden = wiring.proof(settings, found.supplier)
     page = report.rejected_page(found, wiring.mapping(settings, found.supplier), hidden)
     output.show_json(page) if as_json else _print(page, utc=utc)
 
