@@ -210,6 +210,7 @@ BAD_INPUT: dict[str, tuple[tuple[str, ...], int, str]] = {
     "a negative time": (("--at", "-1750000000"), 2, "can't be read"),
     "a time with a sign": (("--at", "+1750000000"), 2, "can't be read"),
     "a time with blanks": (("--at", " 1750000000"), 2, "can't be read"),
+    "stdin for two": (("--request", "-", "--body-file", "-"), 2, "can't both be read from stdin"),
     "a param without a value": (("--param", "name"), 2, "--param takes a name and its value"),
 }
 
