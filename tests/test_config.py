@@ -221,6 +221,8 @@ def test_refuses_in_words(file: Path, text: str | bytes, words: str) -> None:
 
     assert words in sentence
     assert sentence.startswith(str(file))
+    assert sentence[-1] in ".?"
+    assert sentence[-2] not in ".?"
     assert CANARY not in sentence
 
 

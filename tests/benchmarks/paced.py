@@ -35,6 +35,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.due = deque[float]()
+        self.used = 0.0
         self.took = list[float]()
         self.statuses = Counter[str]()
         self._seen = b""
@@ -44,6 +45,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes, due: float) -> None:
         self.due.append(due)
+        self.used = due
         self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
@@ -90,7 +92,8 @@ class Sender:
             due = began + number / rate
             if (ahead := due - time.perf_counter()) > 0:
                 await asyncio.sleep(ahead)
-            connection = min(connections, key=lambda one: len(one.due))
+            # Of several alike the one that waited longest: the server parts with a connection that nobody uses.
+            connection = min(connections, key=lambda one: (len(one.due), one.used))
             if len(connection.due) < _MOST_BEHIND:
                 connection.send(self.request(), due)
             else:

@@ -30,6 +30,10 @@ secrets = ["env:ACME", "env:OLD"]
 preset = "zendit"
 signature_header = "X-Zendit-Door"
 secrets = ["env:ZENDIT"]
+[suppliers.bamboo]
+preset = "bamboo-notification"
+signature_pointer = "/doorman"
+secrets = ["env:ZENDIT"]
 """
 ENVIRON = {"KEY": "00" * 32, "ACME": RIGHT.decode(), "OLD": "a secret that was here before"}
 
@@ -88,6 +92,17 @@ def test_one_is_shown_masked(shop: Shop) -> None:
     assert "not JSON" in shop.run("rejected", "show", "2").stdout
     missing = shop.run("rejected", "show", "3").exception
     assert isinstance(missing, NotFoundError)
+
+
+def test_a_token_in_the_body_is_masked(shop: Shop) -> None:
+    """Whatever its member is called: the settings say where the token stands."""
+    body = b'{"requestId": "R-1", "doorman": "a-token-of-another-door", "again": ["a-token-of-another-door"]}'
+    shop.store.quarantine.keep([rejection(1, supplier="bamboo", body=body)], Bounds(), now=NOW)
+
+    shown = shop.run("rejected", "show", "1").stdout + shop.run("rejected", "show", "1", "--json").stdout
+
+    assert "R-1" in shown
+    assert "another-door" not in shown
 
 
 def test_what_can_not_be_opened_says_so(shop: Shop) -> None:
@@ -153,6 +168,7 @@ def test_when_each_secret_matched_last(shop: Shop) -> None:
     assert [(one["supplier"], one["secret"], one["verdict"]) for one in rows] == [
         ("acme", "env:ACME", "keep"),
         ("acme", "env:OLD", "can go"),
+        ("bamboo", "env:ZENDIT", "wait"),
         ("zendit", "env:ZENDIT", "wait"),
     ]
     assert "not seen for 3 days, while env:ACME matched" in shown

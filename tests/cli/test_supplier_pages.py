@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.supplier_samples import samples
 from webhookctl import config, suppliers
 from webhookctl.cli import app
 from webhookctl.cli.preset_page import COLUMNS, row, settings_text
@@ -100,6 +99,8 @@ def test_the_list() -> None:
         ("bitrefill", ["none: a secret in the path", "GET /orders/{order_id}", "/orders/*"]),
         ("airalo", ["answered 200", "/request_id or /data/request_id"]),
         ("runa", ["5 s, 5 min", "by asking"]),
+        ("tremendous", ["event id", "occurred at"]),
+        ("digiflazz", ["/hook_id"]),
         ("giftbills", ['{"response":"success"}']),
     ],
 )
@@ -117,12 +118,12 @@ def test_an_unknown_preset() -> None:
 
 
 def test_the_readmes_table_is_made_from_the_presets() -> None:
-    """It has each supplier of digital goods, and says of it what `suppliers list` says."""
+    """It has each preset, suppliers and schemes alike, and says of it what `suppliers list` says."""
     section = README.read_text("utf-8").split("<!-- table of suppliers", 1)[1]
     lines = [line for line in section.split("\n\n", 1)[0].splitlines() if line.startswith("|")]
 
     assert lines[0] == f"| {' | '.join(COLUMNS)} |"
-    assert lines[2:] == [readme_line(name) for name in samples()]
+    assert lines[2:] == [readme_line(name) for name in suppliers.names()]
 
 
 def readme_line(name: str) -> str:

@@ -210,6 +210,7 @@ BAD_INPUT: dict[str, tuple[tuple[str, ...], int, str]] = {
     "a negative time": (("--at", "-1750000000"), 2, "can't be read"),
     "a time with a sign": (("--at", "+1750000000"), 2, "can't be read"),
     "a time with blanks": (("--at", " 1750000000"), 2, "can't be read"),
+    "stdin for two": (("--request", "-", "--body-file", "-"), 2, "can't both be read from stdin"),
     "a param without a value": (("--param", "name"), 2, "--param takes a name and its value"),
 }
 
@@ -312,6 +313,15 @@ def test_signed_as_a_supplier_would(run: Run, preset: str) -> None:
 
     assert all(line.startswith("-H '") for line in lines)
     assert run("verify", *arguments, *headers).code == 0
+
+
+def test_a_token_is_not_signed_onto_a_screen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the header is the secret itself, a terminal does not get it."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    ended = run("sign", *by("xendit")[1:])
+
+    assert (ended.code, ended.shown) == (2, "")
+    assert "is not for a screen" in ended.said
 
 
 def test_signed_within_the_body(run: Run, tmp_path: Path) -> None:

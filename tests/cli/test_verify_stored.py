@@ -25,7 +25,16 @@ secrets = ["env:ACME_SECRET"]
 [suppliers.other]
 preset = "github"
 secrets = ["env:OTHER_SECRET"]
+allow_ips = ["198.51.100.0/24"]
+[suppliers.silent]
+preset = "giftbills"
+path_secret = "env:OTHER_SECRET"
 """
+
+BARRED = (
+    "It came from 203.0.113.7, which is not in allow_ips: add it if the supplier sends from there, or see to it that "
+    "trusted_proxies names your proxies."
+)
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -73,6 +82,7 @@ def test_a_stored_event(run: Run) -> None:
     assert shown == "Valid: event 1, by acme, signed with env:ACME_SECRET, 0 s old.\n"
     assert run("--event", "1", "--at", "1750009000")[1].startswith("Invalid (too_old): event 1")
     assert run("--event", "1", "--at", "1750009000", "--tolerance", "0")[0] == 0
+    assert " 158760000 s in the future, and 300 s are allowed" in run("--event", "1", "--at", "1591240000")[1]
     assert run("--event", "99")[0] == 1
 
 
@@ -96,6 +106,48 @@ def test_all_that_was_rejected(run: Run) -> None:
     assert "rejected 2\tacme\tinvalid: mismatch\tcertain: the body ends in a newline that was not signed" in shown
     assert [json.loads(line)["delivery"] for line in lines] == ["rejected 1", "rejected 2"]
     assert run("--all-rejected", "--since", "1h")[0] == 0
+
+
+def test_what_was_turned_away_for_its_address_or_path(run: Run) -> None:
+    """It is not called valid: a good signature, or none, says nothing about where it came from."""
+    value = b"sha256=" + hmac.digest(OTHER.encode(), BODY, "sha256").hex().encode()
+    signed = Delivery("other", BODY, ((b"x-hub-signature-256", value),), ARRIVED, b"3" * 16)
+    silent = Delivery("silent", BODY, (), ARRIVED, b"4" * 16)
+    with wiring.store(wiring.settings(None)) as store:
+        turned_away = [
+            Rejection(signed, "203.0.113.7", Reason.NOT_ALLOWED_IP, "…"),
+            Rejection(silent, "203.0.113.7", Reason.MISMATCH, "…", b"a-wrong-secret-in-the-path"),
+            Rejection(silent._replace(delivery_id=b"5" * 16), "203.0.113.7", Reason.MISMATCH, "…", OTHER.encode()),
+        ]
+        store.quarantine.keep(turned_away, Bounds(), now=ARRIVED)
+
+    listed = run("--all-rejected")[1].splitlines()
+
+    assert run("--rejected", "3")[:2] == (1, f"Invalid (not_allowed_ip): rejected 3, by other. {BARRED}\n")
+    assert run("--rejected", "4")[1].startswith("Invalid (mismatch): rejected 4, by silent. Its path holds another")
+    assert run("--rejected", "5")[:2] == (
+        0,
+        "Valid: rejected 5, by silent, who signs nothing: its path or address let it in.\n",
+    )
+    assert listed[3] == f"rejected 3\tother\tinvalid: not_allowed_ip\t{BARRED}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--event", "1", "--rejected", "1"), "--event and --rejected exclude one another"),
+        (("--event", "1", "--since", "2h"), "--since belongs to --all-rejected"),
+        (("--rejected", "1", "-H", "X-Sig: 00"), "--rejected takes the request from the store"),
+        (("--event", "1", "--supplier", "other"), "--event knows its supplier"),
+        (("--event", "1", "--tolerance", "10m"), "only --tolerance 0 is taken"),
+    ],
+)
+def test_no_option_is_passed_over_in_silence(run: Run, arguments: tuple[str, ...], words: str) -> None:
+    """What can't be meant together is refused: the verdict would be about something else."""
+    code, _, said = run(*arguments)
+
+    assert code == 2
+    assert words in said
 
 
 def test_by_a_supplier_of_the_settings(run: Run, tmp_path: Path) -> None:

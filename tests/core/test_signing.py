@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 
 from tests.core.supplier import BODY, NOW, OLD_SECRET, SECRET, delivery, key_of, mac, scheme_of
 from webhookctl import suppliers
-from webhookctl.core.errors import UsageError
+from webhookctl.core.errors import SchemeError, UsageError
 from webhookctl.core.signatures import Scheme, Secret, sign, verify
 
 
@@ -69,3 +69,12 @@ def test_a_scheme_without_a_header_signs_in_the_body() -> None:
     assert mac(b"\xffx").encode() in odd.body
     assert json.loads(signed.body)["sig"]["value"] == mac(b"1750000000x")
     assert verify(delivery({}, signed.body), scheme, scheme.keys([SECRET]), now=NOW)
+
+
+def test_a_public_key_signs_nothing() -> None:
+    """Who names it for signing is told that it is the wrong half, not that it is written wrongly."""
+    scheme = Scheme.parse(suppliers.scheme_of("standard-webhooks-ed25519"))
+    public = Secret(b"whpk_" + base64.b64encode(bytes(32)), "env:PUBLIC")
+
+    with pytest.raises(SchemeError, match="env:PUBLIC is a public key"):
+        scheme.signing_key(public)

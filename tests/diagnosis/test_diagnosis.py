@@ -55,6 +55,14 @@ def test_nothing_explains_another_secret() -> None:
     assert found.untried == 0
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Sig": ""}, {"Content-Type": "application/x-www-form-urlencoded"}])
+def test_where_nothing_is_signed_no_secret_is_blamed(headers: dict[str, str]) -> None:
+    """Without a signature no variant could match: that is what is said, not that the secret is another one."""
+    assert diagnosis(delivery(headers, BODY), scheme_of()).is_unsigned
+    assert not diagnosis(delivery({"X-Sig": "00" * 30}, BODY), scheme_of()).is_unsigned
+    assert not diagnosis(delivery({"X-Other": "00" * 32}, BODY), scheme_of()).is_unsigned
+
+
 @pytest.mark.parametrize("kind", ["json", "noise", "numbers", "brackets", "percent"])
 def test_a_large_body_is_not_searched_without_end(kind: str) -> None:
     """The budget of bytes is kept to, whatever the body is made of, and what was left untried is counted."""

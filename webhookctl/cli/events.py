@@ -68,7 +68,7 @@ def show(
     settings = wiring.settings(context.obj.config)
     with wiring.store(settings) as store:
         event = wiring.stored_event(store, event_id)
-    hidden = wiring.confidential_headers(settings, event.supplier)
+    hidden = wiring.proof(settings, event.supplier)
     page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden)
     output.show_json(page) if as_json else _print(page, utc=utc)
 

@@ -15,7 +15,7 @@ _CERTAINTY: Final[Mapping[str, str]] = {
     "seen": "unconfirmed: seen in others' integrations only",
     "unconfirmed": "unconfirmed: remembered, or told in different ways",
 }
-_FIELDS: Final = ("each", "reference", "order_id", "event_type", "status", "items", "code", "pin", "balance")
+_TABLES: Final = ("types", "statuses", "pings")
 _ITS_API: Final = "https://api.acme.example/v1"
 """Stands for the address that a general preset can't know."""
 COLUMNS: Final = ("preset", "signature", "order", "says", "codes", "asked", "certainty")
@@ -61,10 +61,9 @@ def row(name: str) -> tuple[str, ...]:
 
 def places(shown: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Return what the mapping of a page looks at, line by line."""
-    for field in _FIELDS:
-        if field in shown:
-            yield field.replace("_", " "), " or ".join(_listed(shown[field]))
-    for field in ("types", "statuses"):
+    for field in (key for key in shown if key not in _TABLES):
+        yield field.replace("_", " "), " or ".join(_listed(shown[field]))
+    for field in _TABLES:
         yield from shown.get(field, {}).items()
 
 
@@ -129,7 +128,7 @@ def _codes(preset: Mapping[str, Any]) -> str:
     if preset.get("codes") == "none":
         return "none"
     if not {"code", "pin"} & set(preset["map"]):
-        return "by asking"
+        return "by asking" if "api" in preset else "none"
     return "in the webhook, unproven" if _is_hint(preset) else "in the webhook"
 
 

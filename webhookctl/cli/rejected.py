@@ -79,7 +79,7 @@ def show(
     settings = wiring.settings(context.obj.config)
     with wiring.store(settings) as store:
         found = wiring.kept_rejection(store, number)
-    hidden = wiring.confidential_headers(settings, found.supplier)
+    hidden = wiring.proof(settings, found.supplier)
     page = report.rejected_page(found, wiring.mapping(settings, found.supplier), hidden)
     output.show_json(page) if as_json else _print(page, utc=utc)
 

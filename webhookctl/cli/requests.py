@@ -36,6 +36,8 @@ class Told:
         """Return what was received; `url` is what the settings know of the address."""
         from webhookctl.core.deliveries import Delivery
 
+        if self.request == self.body_file == "-":
+            raise UsageError("--request and --body-file can't both be read from stdin: put one into a file.")
         captured = self._captured()
         given = self._headers()
         names = {name for name, _ in given}

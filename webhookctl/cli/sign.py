@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,6 +71,11 @@ class Asked:
         from webhookctl.core.signatures import sign as make
 
         signing, url = by.signing(context)
+        if signing.scheme.kind is Kind.TOKEN and sys.stdout.isatty():
+            raise UsageError(
+                f"By {signing.name} the header is the secret itself, which is not for a screen: let it go into a file "
+                "(`> headers`) of mode 0600, or have `webhookctl send` post it."
+            )
         now = options.now_ms() if by.at is None else by.at
         is_unsigned = signing.scheme.kind is Kind.NONE
         key = None if is_unsigned else signing.scheme.signing_key(signing.secrets[0], allow_short=True)

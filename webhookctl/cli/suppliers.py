@@ -6,8 +6,6 @@ import typer
 
 from webhookctl.cli import options, output
 
-_COLUMNS = ("Preset", "Signature", "Order", "Says", "Codes", "Asked", "Certainty")
-
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the suppliers that are known.")
 
 
@@ -25,7 +23,8 @@ def list_(as_json: options.AsJson = False) -> None:
     if as_json:
         output.show_json([preset_page.page(name) for name in suppliers.names()])
     else:
-        output.table(_COLUMNS, (preset_page.row(name) for name in suppliers.names()))
+        columns = [column.capitalize() for column in preset_page.COLUMNS]
+        output.table(columns, (preset_page.row(name) for name in suppliers.names()))
 
 
 @app.command("show", epilog="Try: webhookctl suppliers show kinguin, webhookctl suppliers show svix --toml.")

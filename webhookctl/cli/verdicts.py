@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.cli import output
+from webhookctl.core.signatures import Kind
+from webhookctl.core.signatures.timestamps import seconds
 
 if TYPE_CHECKING:
     from webhookctl.core.diagnosis import Diagnosis
@@ -36,7 +38,7 @@ def _show_json(found: "Sequence[Verdict]", *, show_expected: bool) -> None:
 def _lines(verdict: "Verdict", *, show_expected: bool) -> Iterator[str]:
     of = f"{verdict.question.label}, " if verdict.question.label else ""
     if verdict.failure is None:
-        yield f"Valid: {of}by {verdict.question.signing.name}, signed with {verdict.matched}{_age(verdict)}."
+        yield f"Valid: {of}by {verdict.question.signing.name}, {_proof(verdict)}{_age(verdict)}."
     else:
         yield f"Invalid ({verdict.failure.reason}): {of}by {verdict.question.signing.name}. {verdict.failure}"
     if verdict.diagnosis is not None:
@@ -48,11 +50,18 @@ def _lines(verdict: "Verdict", *, show_expected: bool) -> Iterator[str]:
             yield f"Expected with {reference}: {text}"
 
 
+def _proof(verdict: "Verdict") -> str:
+    if verdict.question.signing.scheme.kind is Kind.NONE:
+        return "who signs nothing: its path or address let it in"
+    return f"signed with {verdict.matched}"
+
+
 def _age(verdict: "Verdict") -> str:
+    if verdict.question.signing.scheme.kind is Kind.NONE:
+        return ""
     if verdict.age_ms is None:
         return ", without a timestamp"
-    seconds = abs(verdict.age_ms) / 1000
-    return f", {seconds:g} s {'old' if verdict.age_ms >= 0 else 'in the future'}"
+    return f", {seconds(verdict.age_ms)} s {'old' if verdict.age_ms >= 0 else 'in the future'}"
 
 
 def _explained(found: "Diagnosis") -> Iterator[str]:
@@ -65,16 +74,23 @@ def _explained(found: "Diagnosis") -> Iterator[str]:
         case Confidence.LIKELY:
             yield f"Likely: {_all(found)}."
         case Confidence.NONE:
-            yield (
-                f"Nothing in {found.tried} variants matched: the secret is another one, or the body was changed beyond "
-                "these."
-            )
+            yield _unexplained(found)
     for mistake in found.mistakes:
         yield f"What to do: {mistake.advice}"
     if found.mistakes and found.confidence is not Confidence.NONE:
         yield f"Tried {found.tried} variants."
     if found.untried:
         yield f"At least {found.untried} variants were left untried, to answer in time: the body is large."
+
+
+def _unexplained(found: "Diagnosis") -> str:
+    if found.is_unsigned:
+        return (
+            "Nothing in it looks like a signature: is a secret set at the supplier's, and do proxies pass headers on?"
+        )
+    return (
+        f"Nothing in {found.tried} variants matched: the secret is another one, or the body was changed beyond these."
+    )
 
 
 def _all(found: "Diagnosis") -> str:
@@ -89,7 +105,9 @@ def _cells(verdict: "Verdict") -> tuple[str, ...]:
 
 def _why(verdict: "Verdict") -> str:
     if verdict.diagnosis is None:
-        return f"signed with {verdict.matched}"
+        return _proof(verdict) if verdict.failure is None else str(verdict.failure)
+    if verdict.diagnosis.is_unsigned:
+        return "nothing in it looks like a signature"
     if not verdict.diagnosis.mistakes:
         return f"nothing in {verdict.diagnosis.tried} variants matched"
     return f"{verdict.diagnosis.confidence}: {_all(verdict.diagnosis)}"

@@ -12,6 +12,7 @@ from webhookctl.core.signatures import Kind
 
 if TYPE_CHECKING:
     from webhookctl.core.deliveries import Delivery
+    from webhookctl.core.signatures import Scheme
     from webhookctl.flows.verify import Question, Signing, Verdict
 
 _EVERYTHING = 1_000_000
@@ -75,6 +76,7 @@ def verify(
     told = requests.Told(body_file, header or [], request, url, method)
     by = By(preset, supplier, secret_env or [], secret_file or [], param or [], tolerance, requests.moment(at))
     stored = Stored(event, rejected, all_rejected, since)
+    stored.check_alone(told, by)
     questions = stored.questions(context, by) if stored.is_meant else [by.question(context, told)]
     found = list(judged(questions))
     verdicts.show(found, as_json=as_json, show_expected=show_expected)
@@ -136,11 +138,19 @@ class By:
         from webhookctl.flows.verify import Signing
 
         if self.preset is not None:
-            return replace(question, signing=self._of_preset(self.preset))
+            return replace(question, signing=self._of_preset(self.preset), barred=None)
         secrets = secrecy.read(self.secret_env, self.secret_file) if self.secret_env or self.secret_file else None
         known = question.signing
-        scheme = replace(known.scheme, tolerance=0) if self.tolerance == "0" else known.scheme
+        scheme = self._as_told(known.scheme)
         return replace(question, signing=Signing(known.name, scheme, secrets or known.secrets, known.others))
+
+    def _as_told(self, scheme: "Scheme") -> "Scheme":
+        """Return a scheme of the settings with the one thing changed that options may change."""
+        if self.params or self.tolerance not in {None, "0"}:
+            raise UsageError(
+                "What a supplier's params and tolerance are the settings say; only --tolerance 0 is taken."
+            )
+        return scheme if self.tolerance is None else replace(scheme, tolerance=0)
 
     def _of_settings(self, context: typer.Context, name: str) -> "tuple[Signing, str]":
         from webhookctl import wiring
@@ -150,13 +160,7 @@ class By:
         signing = verifying.signing(settings, name)
         if self.secret_env or self.secret_file:
             signing = replace(signing, secrets=secrecy.read(self.secret_env, self.secret_file))
-        if self.tolerance == "0":
-            signing = replace(signing, scheme=replace(signing.scheme, tolerance=0))
-        elif self.tolerance is not None or self.params:
-            raise UsageError(
-                "With --supplier, params and tolerance stand in the settings; only --tolerance 0 is taken."
-            )
-        return signing, verifying.url(settings, name)
+        return replace(signing, scheme=self._as_told(signing.scheme)), verifying.url(settings, name)
 
     def _recognised(self, delivery: "Delivery") -> "Signing":
         best, *others = schemes.recognised(delivery)
@@ -194,6 +198,21 @@ class Stored:
     @property
     def is_meant(self) -> bool:
         return self.event is not None or self.rejected is not None or self.all_rejected
+
+    def check_alone(self, told: requests.Told, by: By) -> None:
+        """Refuse options that would be passed over in silence: the verdict would be about something else."""
+        stored = {"--event": self.event, "--rejected": self.rejected, "--all-rejected": self.all_rejected or None}
+        named = [option for option, value in stored.items() if value is not None]
+        if len(named) > 1:
+            raise UsageError(f"{' and '.join(named)} exclude one another.")
+        if self.since is not None and not self.all_rejected:
+            raise UsageError("--since belongs to --all-rejected.")
+        if named and told != requests.Told(None, [], None, None, None):
+            raise UsageError(
+                f"{named[0]} takes the request from the store: leave out --request, --body-file, -H, --url."
+            )
+        if named and by.supplier is not None and not self.all_rejected:
+            raise UsageError(f"{named[0]} knows its supplier: leave out --supplier.")
 
     def questions(self, context: typer.Context, by: By) -> "Iterator[Question]":
         """Return what is asked of them."""

@@ -134,9 +134,11 @@ def build(
 
 def _listed(where: str, faults: list[str]) -> str:
     if len(faults) == 1:
-        return f"{where}: {faults[0]}."
-    numbered = "; ".join(f"({number}) {fault}" for number, fault in enumerate(faults, 1))
-    return f"{where} has {len(faults)} faults: {numbered}."
+        told = f"{where}: {faults[0]}"
+    else:
+        numbered = "; ".join(f"({number}) {fault}" for number, fault in enumerate(faults, 1))
+        told = f"{where} has {len(faults)} faults: {numbered}"
+    return told if told.endswith("?") else f"{told}."
 
 
 @dataclass(frozen=True, slots=True)

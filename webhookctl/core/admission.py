@@ -38,15 +38,22 @@ def admit(delivery: Delivery, door: Door, *, sender: str, presented: bytes | Non
     `sender` is the address that it came from, `presented` what stood in its path where the secret belongs. Where
     nothing is signed, the secret in the path is the one that matched.
     """
-    if door.allowed and not is_among(parsed(sender), door.allowed):
+    in_path = check_way(door.allowed, door.path_secrets, sender=sender, presented=presented)
+    verified = verify(delivery, door.scheme, door.keys, now=now)
+    return verified if in_path is None or door.keys else verified._replace(matched=in_path.reference)
+
+
+def check_way(
+    allowed: Sequence[Network], path_secrets: Sequence[Secret], *, sender: str, presented: bytes | None
+) -> Secret | None:
+    """Return the secret that stood in the path, if one must; raises `SignatureError` for a wrong one or address."""
+    if allowed and not is_among(parsed(sender), allowed):
         raise SignatureError(
             Reason.NOT_ALLOWED_IP,
             f"It came from {printable(sender) or 'an unknown address'}, which is not in allow_ips: add it if the "
             "supplier sends from there, or see to it that trusted_proxies names your proxies.",
         )
-    in_path = _in_path(door.path_secrets, presented or b"") if door.path_secrets else None
-    verified = verify(delivery, door.scheme, door.keys, now=now)
-    return verified if in_path is None or door.keys else verified._replace(matched=in_path.reference)
+    return _in_path(path_secrets, presented or b"") if path_secrets else None
 
 
 def _in_path(secrets: Sequence[Secret], presented: bytes) -> Secret:

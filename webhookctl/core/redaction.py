@@ -19,7 +19,7 @@ _CONFIDENTIAL_NAMES: Final = re.compile(
     r"key|(e|card|voucher|gift|giftcard|redeem|redemption|serial)?pin|(e|pin|card)?serial|sn|"
     r"(card|voucher|giftcard|serial|pin)(number|num|no)|e?voucher|giftcard|coupon|(access|refresh|auth|id|bearer)?token|"
     r"cv[vc]2?|(client|card|shared|webhook)?secret|(card)?passw(or)?d|passphrase|"
-    r"(claim|redeem|redemption|activation|download)?(url|link)|lpa|signature|hmacsignature|authhash|authorization)s?"
+    r"[a-z]*(url|link)|lpa|matchingid|signature|hmacsignature|authhash|authorization)s?"
 )
 # A member of JSON or of a form, in a text that may break off anywhere: its name, then its value.
 _NAMED: Final = re.compile(r'"(?P<json>[A-Za-z][\w-]{0,39})"\s{0,9}:\s{0,9}|(?<![\w-])(?P<form>[A-Za-z][\w-]{0,39})=')

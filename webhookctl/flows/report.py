@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from webhookctl.core import moments
+from webhookctl.core import jsontext, moments
 from webhookctl.core.deliveries import Headers
 from webhookctl.core.events import Item, Spoken, StoredEvent
+from webhookctl.core.jsontext import Pointer
 from webhookctl.core.mapping import BodyForm, codes_in, form_of
 from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.orders import (
@@ -59,17 +60,23 @@ def _spoken_row(one: Spoken) -> Row:
     }
 
 
-def event_page(event: StoredEvent, mapping: Places | None, confidential: Collection[bytes] = ()) -> Row:
-    """Say all of an event: its headers and body too, with whatever is worth money masked.
+class Proof(NamedTuple):
+    """Where a supplier's signature or token stands, whatever that is called: nobody is shown it."""
 
-    `confidential` are the headers that carry this supplier's signature or token, whatever they are called.
-    """
+    headers: frozenset[bytes] = frozenset()
+    """Their names in lower case."""
+    member: Pointer | None = None
+    """In the body."""
+
+
+def event_page(event: StoredEvent, mapping: Places | None, proof: Proof) -> Row:
+    """Say all of an event: its headers and body too, with whatever is worth money or opens a door masked."""
     orders = {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
-    return event_row(event) | orders | {"headers": _headers(event.headers, confidential)} | _body(event, mapping)
+    return event_row(event) | orders | {"headers": _headers(event.headers, proof)} | _body(event, mapping, proof)
 
 
-def _headers(headers: Headers, confidential: Collection[bytes]) -> list[list[str]]:
-    return [[name.decode("latin-1"), redact_header(name, value, confidential)] for name, value in headers]
+def _headers(headers: Headers, proof: Proof) -> list[list[str]]:
+    return [[name.decode("latin-1"), redact_header(name, value, proof.headers)] for name, value in headers]
 
 
 def rejected_row(rejected: Rejected) -> Row:
@@ -86,24 +93,32 @@ def rejected_row(rejected: Rejected) -> Row:
     }
 
 
-def rejected_page(rejected: Rejected, mapping: Places | None, confidential: Collection[bytes] = ()) -> Row:
+def rejected_page(rejected: Rejected, mapping: Places | None, proof: Proof) -> Row:
     """Say all of a rejection, masked as an event is; nothing in it is proven."""
     delivery = rejected.delivery
     if delivery is None:
         return rejected_row(rejected) | {"unreadable": rejected.unreadable}
     as_event = StoredEvent(0, delivery.supplier, 0, delivery.via, "", "", delivery.headers, delivery.body)
     in_path = None if rejected.presented is None else mask(rejected.presented.decode("latin-1"))
-    sent = {"secret_in_path": in_path, "headers": _headers(delivery.headers, confidential)}
-    return rejected_row(rejected) | sent | _body(as_event, mapping)
+    sent = {"secret_in_path": in_path, "headers": _headers(delivery.headers, proof)}
+    return rejected_row(rejected) | sent | _body(as_event, mapping, proof)
 
 
-def _body(event: StoredEvent, mapping: Places | None) -> Row:
+def _body(event: StoredEvent, mapping: Places | None, proof: Proof) -> Row:
     size = {"body_bytes": len(event.body), "body_sha256": hashlib.sha256(event.body).hexdigest()}
     value = _value(event, mapping)
     if value is None:
         return size | {"body": None}
-    codes = codes_in(event, mapping) if mapping else set()
+    codes = (codes_in(event, mapping) if mapping else set()) | _proof_in(event.body, proof)
     return size | {"body": _mask_known(redact(value), codes)}
+
+
+def _proof_in(body: bytes, proof: Proof) -> set[str]:
+    try:
+        text = jsontext.scalar(body, proof.member) if proof.member else None
+    except jsontext.UnreadableJsonError:
+        return set()
+    return {text.decode("utf-8", "replace")} if text else set()
 
 
 def _value(event: StoredEvent, mapping: Places | None) -> Any:  # noqa: ANN401 - any JSON value

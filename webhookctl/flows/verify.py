@@ -37,6 +37,8 @@ class Question:
     now: int
     label: str = ""
     """Which one of the stored ones it is: `event 17`."""
+    barred: SignatureError | None = None
+    """Why it is not let in whatever it is signed with: its address, or its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Verdict:
 
 def judge(question: Question, presets: Presets) -> Verdict:
     """Verify, and on a failure look for the mistake; raises `SchemeError` where no secret is one for this scheme."""
+    if question.barred is not None:
+        return Verdict(question, failure=question.barred)
     keys, unusable = _keys(question.signing)
     if unusable is not None and not keys:
         return _unusable(question, unusable, presets)
@@ -155,6 +159,7 @@ def _diagnosis(found: "Diagnosis") -> dict[str, Any]:
             for one in found.mistakes
         ],
         "matched_secret": found.matched,
+        "unsigned": found.is_unsigned,
         "tried": found.tried,
         "untried": found.untried,
     }

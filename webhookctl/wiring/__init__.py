@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from webhookctl.core.ports.cipher import Cipher
     from webhookctl.core.quarantine import Rejected
     from webhookctl.flows.order_files import Reading
+    from webhookctl.flows.report import Proof
 
 # Linux: the one that goes on while the machine sleeps.
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -121,10 +122,14 @@ def mapping(settings: "Settings", supplier: str) -> "Places | None":
     return known.mapping if known else None
 
 
-def confidential_headers(settings: "Settings", supplier: str) -> frozenset[bytes]:
-    """Return the headers (lower case) in which this supplier sends its signature or token."""
+def proof(settings: "Settings", supplier: str) -> "Proof":
+    """Return where this supplier sends its signature or token; nowhere for one that is not in the settings any more."""
+    from webhookctl.flows.report import Proof  # noqa: PLC0415 - for whoever shows what was sent
+
     known = settings.suppliers.get(supplier)
-    return frozenset(name.key for name in known.scheme.signature_header) if known else frozenset()
+    if known is None:
+        return Proof()
+    return Proof(frozenset(name.key for name in known.scheme.signature_header), known.scheme.signature_pointer)
 
 
 def secret_references(settings: "Settings", supplier: str | None) -> dict[str, list[str]]:

@@ -6,8 +6,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from webhookctl import wiring
+from webhookctl.core.admission import check_way
 from webhookctl.core.deliveries import Delivery
-from webhookctl.core.errors import SettingsError
+from webhookctl.core.errors import SettingsError, SignatureError
 from webhookctl.core.ports.quarantine import RejectedQuery
 from webhookctl.core.signatures import Secret
 from webhookctl.flows.quarantine import pages
@@ -73,7 +74,17 @@ def _of_rejected(settings: "Settings", found: "Rejected", by: Signing, now: int 
         raise SettingsError(f"What was rejected as {found.id} can't be opened: {found.unreadable}.")
     known = found.delivery.url or _known_url(settings, found.supplier)
     delivery = found.delivery._replace(url=known)
-    return Question(delivery, by, now or found.received_at, f"rejected {found.id}")
+    return Question(delivery, by, now or found.received_at, f"rejected {found.id}", _barred(settings, found))
+
+
+def _barred(settings: "Settings", found: "Rejected") -> SignatureError | None:
+    supplier = settings.suppliers[found.supplier]
+    secrets = settings.read(supplier.path_secret, os.environ)
+    try:
+        check_way(supplier.allow_ips, secrets, sender=found.sender, presented=found.presented)
+    except SignatureError as error:
+        return error
+    return None
 
 
 def _known_url(settings: "Settings", name: str) -> str:

@@ -29,7 +29,7 @@ def diagnose(case: Case, failure: SignatureError, *, now: int, budget: int = BUD
     hint = next(hints(case), None)
     if hint is not None:
         return Diagnosis(Confidence.LIKELY, (hint,), search.tried, search.untried)
-    return Diagnosis(Confidence.NONE, (), search.tried, search.untried)
+    return Diagnosis(Confidence.NONE, (), search.tried, search.untried, is_unsigned=search.is_unsigned)
 
 
 def _of_time(case: Case, skew_ms: int, now: int) -> Mistake:

@@ -59,6 +59,9 @@ class Diagnosis:
     matched: str | None = None
     """The reference of the secret under which it verifies, once the mistakes are undone."""
 
+    is_unsigned: bool = False
+    """Nothing in the delivery can be a signature, so that no variant of anything could match."""
+
     @property
     def is_proven(self) -> bool:
         return self.confidence is Confidence.CERTAIN

@@ -21,6 +21,8 @@ _FIXED_COST: Final = 4 * 1024
 """Of each variant, however short."""
 _MOST_KEPT: Final = 16 * 1024 * 1024
 """Bytes of changed bodies that are kept for the pairs."""
+_SIGNATURE_SIZES: Final = frozenset({16, 20, 32, 64})
+"""Bytes of MD5, SHA-1, SHA-256, and of SHA-512 and Ed25519."""
 _KEY_SIZE: Final = 32
 """Of Ed25519."""
 _GOOD_BUT_FOR_THE_CLOCK: Final = frozenset({Reason.TOO_OLD, Reason.IN_FUTURE})
@@ -97,6 +99,17 @@ class Search:
         self._presented = presented(self.case)
         self._cut_sizes = sorted({len(value) for value in self._presented if len(value) >= SHORTEST})
         return self._stages()
+
+    @property
+    def is_unsigned(self) -> bool:
+        """True where nothing was found that could be a signature, once it was looked for.
+
+        Many a text of a header reads as base64: one that stands elsewhere counts only if it has the size of a digest.
+        """
+        return not any(
+            len(value) in _SIGNATURE_SIZES or not any(mistake.name == "header.other" for mistake in mistakes)
+            for value, mistakes in self._presented.items()
+        )
 
     def _stages(self) -> Iterator[_Stage]:
         """Return each part of the walk with the fewest mistakes that can come of it, the likely ones first."""

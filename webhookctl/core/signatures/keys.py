@@ -129,6 +129,8 @@ def decode_private(secret: Secret, encoding: SecretEncoding, prefix: bytes) -> P
 
     Written as the public one is; a key that both halves were written for is taken by its first.
     """
+    if secret.value.startswith(_PUBLIC_PREFIX):
+        raise SchemeError("secrets", f"{secret.reference} is a public key: to sign, the private one is needed, whsk_…")
     prefix = _PRIVATE_PREFIX if prefix == _PUBLIC_PREFIX else prefix
     return PrivateKey(_sized(secret, encoding, prefix, "private")[:KEY_SIZE], secret.reference)
 

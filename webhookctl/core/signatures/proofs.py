@@ -20,7 +20,11 @@ _ED25519_SIZE: Final = 64
 
 
 def _from_base64(text: bytes) -> bytes:
-    return binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
+    value = binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
+    # The last letter has bits that no byte takes: with any of them set it is another text for the same bytes.
+    if binascii.b2a_base64(value, newline=False).rstrip(b"=") != text.rstrip(b"="):
+        raise ValueError
+    return value
 
 
 # Each raises ValueError on what it can't read, and nothing else on whatever bytes.

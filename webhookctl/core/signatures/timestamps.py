@@ -52,6 +52,11 @@ def _read_rfc3339(text: bytes) -> int:
         raise ValueError from None
 
 
+def seconds(span_ms: int) -> str:
+    """Return how many seconds that is either way, to the millisecond and never as a power of ten."""
+    return f"{abs(span_ms) / 1000:.15g}"
+
+
 FORMS: Final[Mapping[TimestampFormat, Form]] = {
     TimestampFormat.UNIX: Form(
         lambda text: _digits(text, _MOST_SECOND_DIGITS) * 1000,

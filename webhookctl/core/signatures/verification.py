@@ -12,7 +12,7 @@ from webhookctl.core.signatures.keys import Key
 from webhookctl.core.signatures.proofs import TESTS, Test, read_signature
 from webhookctl.core.signatures.scheme import Scheme
 from webhookctl.core.signatures.template import HeaderName, Source, Template
-from webhookctl.core.signatures.timestamps import FORMS
+from webhookctl.core.signatures.timestamps import FORMS, seconds
 from webhookctl.core.signatures.values import Kind
 
 MOST_ITEMS: Final = 64
@@ -241,8 +241,8 @@ def _check_age(skew_ms: int, tolerance: int) -> None:
     reason, where = (Reason.TOO_OLD, "old") if skew_ms > 0 else (Reason.IN_FUTURE, "in the future")
     raise SignatureError(
         reason,
-        f"The signature is good, but its timestamp is {abs(skew_ms) / 1000:g} s {where}, and {tolerance / 1000:g} s "
-        "are allowed: a replay, or one of the two clocks is wrong.",
+        f"The signature is good, but its timestamp is {seconds(skew_ms)} s {where}, and {seconds(tolerance)} s are "
+        "allowed: a replay, or one of the two clocks is wrong.",
         skew_ms=skew_ms,
     )
 
