@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         store.quarantine.keep(rejections, Bounds(), now=ARRIVED)
 
     def typed(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["webhookctl", "verify", *arguments])
+        command = () if arguments[:1] == ("events",) else ("verify",)
+        monkeypatch.setattr("sys.argv", ["webhookctl", *command, *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         captured = capsys.readouterr()
@@ -158,3 +160,31 @@ def test_by_a_supplier_of_the_settings(run: Run, tmp_path: Path) -> None:
 
     assert run(*arguments, "other")[:2] == (0, "Valid: by other, signed with env:OTHER_SECRET, without a timestamp.\n")
     assert run(*arguments, "nobody")[0] == 2
+
+
+def test_an_event_as_it_came_is_a_request_that_verifies(run: Run, tmp_path: Path) -> None:
+    """`events show --raw` prints what `verify --request` reads, and who looked stands at the event."""
+    refused = run("events", "show", "1", "--raw")
+    code, raw, _ = run("events", "show", "1", "--raw", "--reason", "their case")
+    (tmp_path / "1.http").write_bytes(raw.encode())
+    options = ("--secret-env", "ACME_SECRET", "--at", str(ARRIVED // 1000))
+    verified = run("--preset", "slack", "--request", "1.http", *options)
+
+    assert refused == (2, "", "--reason is empty: say why codes must be seen; it is kept with what was looked at.\n")
+    assert (code, raw.startswith("POST /webhooks/acme HTTP/1.1\r\n"), raw.endswith("\r\n\r\n" + BODY.decode())) == (
+        0,
+        True,
+        True,
+    )
+    assert (verified[0], verified[1].startswith("Valid")) == (0, True)
+    assert [look["reason"] for look in json.loads(run("events", "show", "1", "--json")[1])["reveals"]] == ["their case"]
+
+
+def test_bytes_that_nobody_looked_at_come_to_no_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They could act on it: they go into a file, or a pipe."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    code, shown, said = run("events", "show", "1", "--raw", "--reason", "their case")
+
+    assert (code, shown) == (2, "")
+    assert "write it to a file" in said

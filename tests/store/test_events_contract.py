@@ -25,6 +25,7 @@ from webhookctl.core.errors import UsageError
 from webhookctl.core.events import Event, EventState, EventType
 from webhookctl.core.orders import ActionKind, Move, OrderStatus
 from webhookctl.core.ports.events import Application, Applied, EventQuery
+from webhookctl.core.ports.orders import Reveal
 
 
 def test_what_was_accepted_is_claimed_oldest_first_and_whole(store: Store) -> None:
@@ -307,3 +308,23 @@ def test_a_unique_beginning_of_a_delivery_id_will_do(store: Store) -> None:
     assert found.delivery_id == whole
     with pytest.raises(UsageError, match="More than one"):
         store.events.get(whole[:8])
+
+
+def test_who_saw_an_event_as_it_came_is_written_down(store: Store) -> None:
+    """It stands at the event, and in the story of the order that the event speaks of."""
+    store.intake.accept([verified(1), verified(2)])
+    first, second = claim_events(store)
+    store.events.apply([application(first, Move(order("ORD-1")), of=order("ORD-1")), application(second)], now=NOW)
+    looks = [Reveal(NOW + 2, "ada at tty1", "their case"), Reveal(NOW + 1, "bob at tty2", "ours")]
+    for look in looks:
+        store.events.record_reveal(first.event.id, look)
+
+    story = store.orders.story("acme", "ORD-1")
+
+    assert store.events.reveals(first.event.id) == looks[::-1]
+    assert store.events.reveals(second.event.id) == []
+    assert story is not None
+    assert [one.reason for one in story.reveals] == [
+        f"event {first.event.id} as it came: ours",
+        f"event {first.event.id} as it came: their case",
+    ]

@@ -136,6 +136,8 @@ def _use_everything(store: SqliteStore) -> None:
 
 
 def _use_the_quarantine(store: SqliteStore) -> None:
+    store.events.record_reveal(1, Reveal(NOW, "ada", "why"))
+    store.events.reveals(1)
     rejections = [rejection(number) for number in range(10)]
     store.quarantine.keep(rejections, Bounds(rows=6, per_sender=3, bytes=3_000), now=NOW)
     store.quarantine.forget_old(before=NOW + 9)

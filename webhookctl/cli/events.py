@@ -1,11 +1,14 @@
 """What came: the event log."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from webhookctl.cli import options, output
 from webhookctl.core.events import EventState
+
+if TYPE_CHECKING:
+    from webhookctl.config import Settings
 
 _COLUMNS = ("ID", "Received", "Supplier", "Type", "Reference", "State", "Reason")
 
@@ -54,30 +57,52 @@ def _cells(row: dict[str, object], *, utc: bool) -> tuple[str, ...]:
     return (str(row["id"]), output.when(str(row["received_at"]), utc=utc), *map(str, cells))
 
 
-@app.command("show", epilog="Try: webhookctl events show 17, webhookctl events show 17 --json.")
+@app.command(
+    "show",
+    epilog="Try: webhookctl events show 17, webhookctl events show 17 --raw --reason 'case 47' > 17.http.",
+)
 def show(
     context: typer.Context,
     event_id: Annotated[str, typer.Argument(metavar="ID", help="The number, or the delivery id, of an event.")],
+    raw: Annotated[bool, typer.Option("--raw", help="The request as it came, as raw HTTP; needs --reason.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why --raw; written down before it is shown.")] = "",
     as_json: options.AsJson = False,
     utc: options.Utc = False,
 ) -> None:
-    """Show an event: headers and body too, with codes masked."""
+    """Show an event: headers and body too, with codes masked; or, by --raw, the request as it came."""
     from webhookctl import wiring
     from webhookctl.flows import report
 
     settings = wiring.settings(context.obj.config)
+    if raw:
+        return _emit_raw(settings, event_id, reason)
     with wiring.store(settings) as store:
         event = wiring.stored_event(store, event_id)
+        looks = store.events.reveals(event.id)
     hidden = wiring.proof(settings, event.supplier)
-    page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden)
-    output.show_json(page) if as_json else _print(page, utc=utc)
+    page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden, looks)
+    return output.show_json(page) if as_json else _print(page, utc=utc)
+
+
+def _emit_raw(settings: "Settings", event_id: str, reason: str) -> None:
+    from webhookctl import wiring
+    from webhookctl.core.ports.orders import Reveal
+    from webhookctl.flows import reveal
+
+    output.refuse_terminal()
+    with wiring.store(settings) as store:
+        event = wiring.stored_event(store, event_id)
+        content = reveal.as_it_came(store.events, event, Reveal(options.now_ms(), wiring.who(), reason))
+    output.emit_bytes(content)
 
 
 def _print(page: dict[str, Any], *, utc: bool) -> None:
-    output.page(page, utc=utc, without={"headers", "body", "orders"})
+    output.page(page, utc=utc, without={"headers", "body", "orders", "reveals"})
     if "orders" in page:
         output.heading("Orders")
         output.table(_ORDER_COLUMNS, (_order_cells(one) for one in page["orders"]))
+    for look in page["reveals"]:
+        output.emit(f"seen as it came by {look['who']} at {output.when(look['at'], utc=utc)}: {look['reason']}")
     output.message(page["headers"], page["body"])
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from webhookctl.core.errors import UsageError
 from webhookctl.core.redaction import printable
 
 if TYPE_CHECKING:
@@ -26,6 +27,17 @@ def emit(text: str = "") -> None:
 def emit_raw_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Write one JSON value on one line: for streams."""
     _write(sys.stdout, json.dumps(value, ensure_ascii=True))
+
+
+def refuse_terminal() -> None:
+    """Raise `UsageError` where bytes that nobody has looked at would come to a terminal, and could act on it."""
+    if sys.stdout.isatty():
+        raise UsageError("This may hold codes, and bytes that act on a terminal: write it to a file, with > FILE.")
+
+
+def emit_bytes(content: bytes) -> None:
+    """Write the result to stdout as it is."""
+    sys.stdout.buffer.write(content)
 
 
 def show_json(value: Any) -> None:  # noqa: ANN401 - any JSON value

@@ -22,7 +22,7 @@ from webhookctl.core.orders import (
     return_until,
 )
 from webhookctl.core.ports.leases import Endings, Standing
-from webhookctl.core.ports.orders import Story
+from webhookctl.core.ports.orders import Reveal, Story
 from webhookctl.core.ports.reports import Summary
 from webhookctl.core.quarantine import Rejected
 from webhookctl.core.redaction import Code, mask, redact, redact_header
@@ -69,10 +69,15 @@ class Proof(NamedTuple):
     """In the body."""
 
 
-def event_page(event: StoredEvent, mapping: Places | None, proof: Proof) -> Row:
-    """Say all of an event: its headers and body too, with whatever is worth money or opens a door masked."""
+def event_page(event: StoredEvent, mapping: Places | None, proof: Proof, looks: Sequence[Reveal]) -> Row:
+    """Say all of an event, and who has seen it as it came: whatever is worth money or opens a door is masked."""
     orders = {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
-    return event_row(event) | orders | {"headers": _headers(event.headers, proof)} | _body(event, mapping, proof)
+    more = {"reveals": _looks(looks), "headers": _headers(event.headers, proof)}
+    return event_row(event) | orders | more | _body(event, mapping, proof)
+
+
+def _looks(looks: Sequence[Reveal]) -> list[Row]:
+    return [{"at": moments.on_page(one.at), "who": one.who, "reason": one.reason} for one in looks]
 
 
 def _headers(headers: Headers, proof: Proof) -> list[list[str]]:
@@ -225,7 +230,7 @@ def story_page(story: Story, handled: Collection[ActionKind], return_window_ms: 
             for action in story.actions
         ],
         "interventions": [intervention_row(one) for one in story.interventions],
-        "reveals": [{"at": moments.on_page(one.at), "who": one.who, "reason": one.reason} for one in story.reveals],
+        "reveals": _looks(story.reveals),
     }
 
 

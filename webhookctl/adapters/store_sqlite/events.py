@@ -16,6 +16,7 @@ from webhookctl.core.errors import SealedError, UsageError
 from webhookctl.core.events import EventState, StoredEvent
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, EventQuery, Unreadable
+from webhookctl.core.ports.orders import Reveal
 
 CLAIMS_AT_MOST: Final = 5
 """An event that was claimed this often and never applied takes its worker down with it: it is set aside."""
@@ -77,6 +78,8 @@ _AMONG_SEVERAL: Final = f"""
         AND supplier = coalesce(?, supplier) AND state = coalesce(?, state)
         AND received_at BETWEEN coalesce(?, received_at) AND coalesce(? - 1, received_at)
     ORDER BY received_at DESC, id DESC LIMIT ?"""  # noqa: S608 - our own words
+_REVEAL: Final = "INSERT INTO event_reveals (event_id, at, who, reason) VALUES (?, ?, ?, ?)"
+_REVEALS: Final = "SELECT at, who, reason FROM event_reveals WHERE event_id = ? ORDER BY at, id"
 _ROW_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 """A delivery id begins with a 0 until the year 2527."""
 _DELIVERY_ID: Final = re.compile(r"[0-9a-f]{8,32}", re.ASCII)
@@ -153,6 +156,14 @@ class SqliteEvents:
 
     def _opened(self, row: Any) -> Opened:  # noqa: ANN401 - a row of `COLUMNS, sealed`
         return open_delivery(self.cipher, row[-1], row[1], row[4])
+
+    def record_reveal(self, number: int, reveal: Reveal) -> None:
+        with self.connection.writing() as raw:
+            raw.execute(_REVEAL, (number, reveal.at, reveal.who, reveal.reason))
+
+    def reveals(self, number: int) -> list[Reveal]:
+        with self.connection.reading() as raw:
+            return [Reveal(*row) for row in raw.execute(_REVEALS, (number,))]
 
 
 def _listings(query: EventQuery) -> list[Listing]:

@@ -44,7 +44,14 @@ _ATTEMPTS: Final = f"""
     SELECT {action_rows.ATTEMPT_COLUMNS} FROM attempts
     WHERE action_id IN (SELECT id FROM actions WHERE supplier = ? AND subject = ?)
     ORDER BY ended_at, action_id, number"""  # noqa: S608 - our own words
-_REVEALS: Final = "SELECT at, who, reason FROM reveals WHERE supplier = ? AND reference = ? ORDER BY at, id"
+_REVEALS: Final = """
+    SELECT at, who, reason FROM reveals WHERE supplier = ?1 AND reference = ?2
+    UNION ALL
+    SELECT at, who, 'event ' || event_id || ' as it came: ' || reason FROM event_reveals WHERE event_id IN (
+        SELECT id FROM events INDEXED BY events_by_reference WHERE supplier = ?1 AND reference = ?2
+        UNION ALL
+        SELECT event_id FROM event_orders WHERE supplier = ?1 AND reference = ?2
+    ) ORDER BY at"""
 _REVEAL: Final = "INSERT INTO reveals (supplier, reference, at, who, reason) VALUES (?, ?, ?, ?, ?)"
 
 

@@ -172,6 +172,15 @@ def _m004_orders(db: "Database") -> None:
         db.execute(statement)
 
 
+def _m007_event_reveals(db: "Database") -> None:
+    db.execute("""
+        CREATE TABLE event_reveals (
+            id INTEGER PRIMARY KEY, event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+            at INTEGER NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL
+        ) STRICT""")
+    db.execute("CREATE INDEX event_reveals_of_event ON event_reveals (event_id)")
+
+
 # A released migration is never changed: a later version adds one.
 _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m001_first", _m001_first),
@@ -179,6 +188,7 @@ _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m003_rejected", _m003_rejected),
     ("m004_orders", _m004_orders),
     ("m006_polls", m006_polls),  # there is no fifth
+    ("m007_event_reveals", _m007_event_reveals),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from webhookctl.core.events import Event, EventState, Spoken, StoredEvent, Unmapped
 from webhookctl.core.orders import Move
+from webhookctl.core.ports.orders import Reveal
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +87,9 @@ class Events(Protocol):
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this row number or delivery id, headers and body opened."""
+
+    def record_reveal(self, number: int, reveal: Reveal) -> None:
+        """Write down, durably, that somebody is about to see an event as it came."""
+
+    def reveals(self, number: int) -> list[Reveal]:
+        """Return who has seen an event as it came, oldest first."""
