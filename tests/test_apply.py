@@ -115,6 +115,32 @@ def test_an_order_that_cannot_be_opened_does_not_hold_up_the_others(path: Path) 
     both.close()
 
 
+def test_what_needed_a_missing_key_is_told_and_done_once_the_key_is_back(path: Path) -> None:
+    """A worker that lacks the key sets its events aside and tells a person; queued again, all is as if it never had."""
+    old, new = store_at(path, KEY), store_at(path, OTHER_KEY, KEY)
+    arrive(new, ("order.fulfilled", "R1"))
+    without = apply(old).run(now=NOW)
+    (alert,) = old.outbox.find(ActionQuery())
+    apply(new).run(now=NOW)
+    idle = new.events.find(EventQuery(state=EventState.DEAD))
+
+    queued = [new.events.queue_sealed(), new.events.queue_sealed()]
+    outcomes = apply(new).run(now=NOW)
+    arrive(old, ("order.refunded", "R1"))
+    sealed = apply(old).run(now=NOW)
+    queued.append(new.events.queue_sealed())
+
+    assert [(one.state, one.supplier, one.needs_a_person) for one in without] == [("dead", "acme", True)]
+    assert (alert.kind, alert.supplier) == (ActionKind.ALERT, "acme")
+    assert "is not at hand" in (idle[0].error or "")
+    assert queued == [1, 0, 1]
+    assert [(one.state, one.status) for one in outcomes] == [("done", OrderStatus.FULFILLED)]
+    assert [(one.state, one.needs_a_person) for one in sealed] == [("dead", True)]
+    assert [(one.state, one.status) for one in apply(new).run(now=NOW)] == [("done", OrderStatus.REFUNDED)]
+    old.close()
+    new.close()
+
+
 def test_what_can_not_be_read_is_told_now_and_then(path: Path) -> None:
     """One alert for any number of unreadable events of a supplier, and the run says that a person is needed."""
     store = store_at(path, KEY)

@@ -145,6 +145,27 @@ def test_a_bad_file_is_imported_as_far_as_it_goes(shop: Path) -> None:
     assert all(len(one["reference"]) <= 61 for one in page["refused"])
 
 
+@pytest.mark.parametrize("more", [2, 20_000])
+def test_a_quote_that_is_never_closed_spoils_its_own_line(shop: Path, more: int) -> None:
+    """What follows it is imported all the same, however much that is."""
+    lines = ["reference,order_id", "Q-1,a", '"Q-2,b', *(f"Q-{number},c" for number in range(3, 3 + more))]
+    (shop / "orders.csv").write_text("\n".join(lines))
+
+    page = json.loads(run(shop, "orders", "import", str(shop / "orders.csv"), "--supplier", "acme", "--json").stdout)
+
+    assert page["counts"] == {"new": 1 + more, "known": 0, "held": 0, "refused": 1}
+    assert [one["line"] for one in page["refused"]] == [3]
+
+
+def test_a_file_that_is_no_csv_is_refused_in_words(shop: Path) -> None:
+    """Whatever it is."""
+    (shop / "orders.csv").write_bytes(b"\x89PNG\r\rreference\n")
+
+    sentence = refused(shop, UsageError, "orders", "import", str(shop / "orders.csv"))
+
+    assert "The first row can't be read" in sentence
+
+
 def test_what_a_reference_holds_acts_on_nobody(shop: Path) -> None:
     """Shown escaped on a screen; not a formula where the lines of a pipe are opened as a sheet."""
     (shop / "orders.csv").write_bytes(CSV)

@@ -1,5 +1,6 @@
 """`store rekey` and stores without a key, as an operator uses them."""
 
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from webhookctl import cli
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher, shown_id
 from webhookctl.adapters.store_sqlite import open_store
 from webhookctl.core.errors import ExitCode
+from webhookctl.core.events import EventState
+from webhookctl.core.ports.events import EventQuery
+from webhookctl.flows.apply import Apply
 
 OLD, NEW = "11" * 32, "22" * 32
 SETTINGS = """
@@ -55,6 +59,24 @@ def test_rekey(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert "About 3 rows are looked at. Every `serve` and `work` must have been restarted" in err
     assert "Nothing needs the older keys any more" in err
     assert run(monkeypatch, folder, 'keys = ["env:NEW_KEY"]', "events", "show", "1", "--json") == 0
+
+
+def test_what_a_worker_without_the_new_key_set_aside_is_done_by_the_next(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was not restarted before the rekeying loses nothing: the next start takes up what it could not read."""
+    path = folder / "shop.db"
+    with closing(open_store(path, AesGcmCipher([bytes.fromhex(OLD)]), create=False)) as late:
+        run(monkeypatch, folder, BOTH, "store", "rekey", "--yes")
+        Apply(late.events, late.orders, {}).run(now=time.time_ns() // 1_000_000)
+        before = late.events.find(EventQuery(state=EventState.DEAD))
+
+    run(monkeypatch, folder, 'keys = ["env:NEW_KEY"]', "work", "--once")
+
+    with closing(open_store(path, AesGcmCipher([bytes.fromhex(NEW)]), create=False)) as store:
+        after = store.events.find(EventQuery())
+    assert ["is not at hand" in (one.error or "") for one in before] == [True, True]
+    assert [one.error for one in after if one.error and "is not at hand" in one.error] == []
 
 
 def test_without_a_terminal_it_asks_for_yes(

@@ -73,6 +73,8 @@ NAMES = [
     "digitalCode",
     "topupCode",
     "keyCode",
+    "secretCode",
+    "redeem_value",
 ]
 HARMLESS = [
     "countryCode",
@@ -116,6 +118,27 @@ def test_confidential_names(name: str) -> None:
 def test_harmless_names(name: str) -> None:
     """What a person needs to find a fault is shown."""
     assert redact({"a": [{name: "VALUE"}]}) == {"a": [{name: "VALUE"}]}
+
+
+@pytest.mark.parametrize("code", ["ABCD-1234-EFGH", "1234-5678-9012-3456", "AB12C-DE34F-GH56I"])
+@pytest.mark.parametrize("text", ["{}", "Your code: {}.", '{{"steps": ["enter {}"]}}', "go to shop.example/#{}"])
+def test_what_is_shaped_like_a_code_needs_no_name(code: str, text: str) -> None:
+    """A supplier may put it anywhere, in a member of any name or amid a sentence; so may what the shop answers."""
+    assert code not in json.dumps(redact({"description": text.format(code)}))
+    assert code not in redact_text(text.format(code))
+
+
+@pytest.mark.parametrize("text", ["2026-05-01T10:00:00Z", "ORD-2026-000123", "0198c2f0-1111-7222-8333-444455556666"])
+def test_times_references_and_ids_are_no_codes(text: str) -> None:
+    """What is grouped unevenly is shown; so is a UUID, in capitals too."""
+    assert [redact(text), redact(text.upper())] == [text, text.upper()]
+
+
+def test_a_link_within_a_sentence() -> None:
+    """Its confidential parameters are masked."""
+    shown = redact({"how": f"visit https://s.example/r?id=5&code={CANARY}"})
+
+    assert shown == {"how": "visit https://s.example/r?id=5&code=•••••"}
 
 
 def test_json_within_a_text() -> None:

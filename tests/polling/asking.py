@@ -115,6 +115,7 @@ def ask(  # noqa: PLR0913 - what a run can differ in
     codes: CodesRule = CodesRule.REQUIRED,
     later_ms: int = 0,
     only: str | None = None,
+    wanted_only: bool = False,
 ) -> list[Asked]:
     """Make one run from start to end, `later_ms` after now; apply what was learned."""
 
@@ -122,6 +123,7 @@ def ask(  # noqa: PLR0913 - what a run can differ in
         async with aclosing(Outbound()) as outbound:
             poll = poll_of(store, asking(settings, outbound, codes=codes), deadline_s, lambda: now_ms() + later_ms)
             poll.only = None if only is None else (only,)
+            poll.wanted_only = wanted_only
             return await run(poll, applied=store)
 
     return asyncio.run(all_of_it())

@@ -11,7 +11,7 @@ from webhookctl.core.events import EventState
 from webhookctl.core.orders import CodesRule, OrderStatus
 from webhookctl.core.outcomes import Found, NotAnswered, PersonTold, StillOpen, SupplierNotAsked
 from webhookctl.core.ports.events import EventQuery
-from webhookctl.core.retries import HOUR
+from webhookctl.core.retries import HOUR, MINUTE
 
 
 def test_a_fulfilled_order_is_delivered(store: SqliteStore, httpserver: HTTPServer) -> None:
@@ -226,6 +226,22 @@ def test_after_a_week_it_is_a_persons(store: SqliteStore, httpserver: HTTPServer
     assert again == []
     assert order_of(store).held == "asking has not brought it to its end"
     assert store.reports.summary(now=0).held_orders == 1
+
+
+def test_codes_that_never_come_are_a_persons_though_nobody_polls(store: SqliteStore, httpserver: HTTPServer) -> None:
+    """Said to be fulfilled, an order stays to be asked about until its codes come: a person is told, then it is held.
+
+    It has no time by which it is due, and nothing but `serve` asks, which asks about no others without `poll_every`.
+    """
+    arrive(store, 1, age=0, status="done")
+    httpserver.expect_request("/orders/S-1").respond_with_json(said("S-1", "done"))
+    settings = api(httpserver.url_for(""))
+
+    at = [0, 1, 6 * MINUTE, 2 * HOUR, 2 * HOUR + 1, 8 * 24 * HOUR, 9 * 24 * HOUR]
+    outcomes = [[type(one) for one in ask(store, settings, later_ms=ms, wanted_only=True)] for ms in at]
+
+    assert outcomes == [[StillOpen], [], [StillOpen], [StillOpen, PersonTold], [], [StillOpen, PersonTold], []]
+    assert order_of(store).held == "asking has not brought it to its end"
 
 
 def test_codes_come_by_a_second_call(store: SqliteStore, httpserver: HTTPServer) -> None:

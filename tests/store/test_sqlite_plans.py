@@ -90,6 +90,7 @@ def _use_everything(store: SqliteStore) -> None:
     (several,) = arrive(store, 3)
     spoken = (Spoken(EventState.DONE, "order.created", "ORD-1", "SUP-1"),)
     store.events.apply([Application(several.event.id, several.claim, EventState.DONE, orders=spoken)], now=NOW)
+    store.events.queue_sealed()
     arrive(store, 4)
     claim_events(store, now=NOW + LEASE)
     for name in ("1", str(delivery_id(1))):

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from webhookctl.adapters.cipher_clear import MARK
-from webhookctl.core.errors import SealedError, SettingsError
+from webhookctl.core.errors import KEY_MISSING, SealedError, SettingsError
 
 KEY_BYTES: Final = 32
 _HEX_DIGITS: Final = 2 * KEY_BYTES
@@ -66,9 +66,7 @@ class AesGcmCipher:
         key_id = sealed[len(_VERSION) : _NONCE_AT]
         key = self._keys.get(key_id)
         if key is None:
-            raise SealedError(
-                f"A stored value needs the key {key_id.hex()}, which is not at hand: add that key to [store] keys."
-            )
+            raise SealedError(f"A stored value needs the key {key_id.hex()}, {KEY_MISSING}")
         try:
             return key.decrypt(sealed[_NONCE_AT:_TEXT_AT], sealed[_TEXT_AT:], bound_to)
         except InvalidTag:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
 from typing import Final
 
@@ -103,13 +102,8 @@ class Outbound:
             tls = httpx.create_ssl_context(trust_env=False)
             tls.load_default_certs()  # the shop's own authority stands in the system's store, not in certifi's
         self._tls = tls
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(verify=tls, trust_env=False, client=self._session),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            follow_redirects=False,
-            trust_env=False,
-        )
-
+        # Without httpx's client round it: that brings redirects, cookies and proxies, none of which is wanted here.
+        self._transport = AiohttpTransport(verify=tls, trust_env=False, client=self._session)
         self._rooms = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(PER_HOST))
         self._breakers = defaultdict[str, Breaker](Breaker)
 
@@ -149,7 +143,7 @@ class Outbound:
         try:
             async with asyncio.timeout(timeout_s):
                 request = self._request(method, url, body, headers, timeout_s)
-                async with aclosing(await self._client.send(request, stream=True)) as head:
+                async with aclosing(await self._transport.handle_async_request(request)) as head:
                     async for chunk in head.aiter_raw():
                         kept += chunk
                         if len(kept) > most:
@@ -164,7 +158,6 @@ class Outbound:
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float
     ) -> httpx.Request:
         target, auth = _target(url)
-        # Made by hand: the client's own defaults would be merged in for each request, which costs as much as sending.
         request = httpx.Request(
             method,
             target,
@@ -175,7 +168,7 @@ class Outbound:
         return request if auth is None else next(auth.auth_flow(request))
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
 
 @lru_cache(256)

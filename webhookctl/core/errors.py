@@ -21,7 +21,7 @@ A message is a sentence for the operator: what is wrong, where, what to do. It n
 import traceback
 from enum import IntEnum, StrEnum
 from pathlib import PurePath
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class ExitCode(IntEnum):
@@ -121,6 +121,10 @@ class StoreBrokenError(StoreError):
 
 class SealedError(StoreError):
     """A stored value can't be decrypted: its key is not at hand, or it was changed."""
+
+
+KEY_MISSING: Final = "which is not at hand: add that key to [store] keys."
+"""How a `SealedError` ends that is over once the key is back: what was set aside for it is found by these words."""
 
 
 class PersonNeededError(WebhookctlError):

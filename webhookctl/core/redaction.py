@@ -14,7 +14,8 @@ _SHOWN_TAIL: Final = 2
 # A country's, a currency's, an error's or a product's code is none of them, and `sku` neither.
 _CONFIDENTIAL_NAMES: Final = re.compile(
     r"((e?pin|card|gift|giftcard|promo|coupon|claim|redeem|redemption|activation|voucher|license|licence|digital|unlock|"
-    r"topup|recharge|access|auth|security|verification|serial|key|game|steam|bar|qr)?code|"
+    r"topup|recharge|access|auth|security|verification|serial|key|game|steam|bar|qr|secret|"
+    r"reward)?code|(redeem|redemption)value|"
     r"(api|secret|private|product|license|licence|cd|game|steam|serial|activation|redeem|redemption|signature|digital)?"
     r"key|(e|card|voucher|gift|giftcard|redeem|redemption|serial)?pin|(e|pin|card)?serial|sn|"
     r"(card|voucher|giftcard|serial|pin)(number|num|no)|e?voucher|giftcard|coupon|(access|refresh|auth|id|bearer)?token|"
@@ -24,6 +25,10 @@ _CONFIDENTIAL_NAMES: Final = re.compile(
 # A member of JSON or of a form, in a text that may break off anywhere: its name, then its value.
 _NAMED: Final = re.compile(r'"(?P<json>[A-Za-z][\w-]{0,39})"\s{0,9}:\s{0,9}|(?<![\w-])(?P<form>[A-Za-z][\w-]{0,39})=')
 _VALUE: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{][^\]}]*[\]}]?|[^\s",;&}\]]+', re.DOTALL)
+# What nearly every shop's codes look like, wherever a supplier puts one: three groups or more, of one length.
+_GROUPED: Final = re.compile(
+    "|".join(rf"(?<![\w-])[A-Z0-9]{{{size}}}(?:-[A-Z0-9]{{{size}}}){{2,}}(?![\w-])" for size in range(4, 9))
+)
 _NOTHING: Final = frozenset({"null", "true", "false"})
 _CONFIDENTIAL_HEADERS: Final = re.compile(
     rb"auth|cookie|token|secret|signature|api-?key|hmac|credential|passw|session|verify|(^|-)(sig|sign|key|hash|digest)$",
@@ -98,11 +103,13 @@ def _redact(value: Any, *, hidden: bool) -> Any:  # noqa: ANN401 - any JSON valu
         return value
     if hidden:
         return mask(str(value))
-    return _redacted_text(value) if isinstance(value, str) and value.lstrip().startswith(("{", "[")) else value
+    return _redacted_text(value) if isinstance(value, str) else value
 
 
 def _redacted_text(text: str) -> str:
     """Return a text that may be JSON itself: some suppliers wrap their data so."""
+    if not text.lstrip().startswith(("{", "[")):
+        return redact_text(text)
     try:
         inner = json.loads(text)
     except (ValueError, RecursionError):
@@ -111,7 +118,7 @@ def _redacted_text(text: str) -> str:
 
 
 def redact_text(text: str) -> str:
-    """Return `text` with what looks like a confidential member masked: `"pin": "1234"` of JSON, `token=…` of a form."""
+    """Return `text` with what looks like a code masked: `"pin": "1234"` of JSON, `token=…` of a form, a grouped one."""
     parts, at = list[str](), 0
     for named in _NAMED.finditer(text):
         value = _VALUE.match(text, named.end())
@@ -121,7 +128,7 @@ def redact_text(text: str) -> str:
             masked = f'"{_BULLET * 5}"' if named["json"] else _BULLET * 5
             parts += [text[at : named.end()], masked]
             at = value.end()
-    return "".join(parts) + text[at:]
+    return _GROUPED.sub(lambda found: mask(found[0]), "".join(parts) + text[at:])
 
 
 def _is_confidential(name: str) -> bool:

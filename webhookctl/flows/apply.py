@@ -61,7 +61,9 @@ class Apply:
 
     def _read(self, claimed: ClaimedEvent | Unreadable) -> "_Reading":
         if isinstance(claimed, Unreadable):
-            return _Reading(claimed.id, claimed.claim, None, (Unmapped("", EventState.DEAD, claimed.reason),))
+            return _Reading(
+                claimed.id, claimed.claim, None, (Unmapped(claimed.supplier, EventState.DEAD, claimed.reason),)
+            )
         event = claimed.event
         supplier = self.suppliers.get(event.supplier)
         if supplier is None:
@@ -125,7 +127,7 @@ class Apply:
         order = known.orders.get((found.supplier, found.reference or ""))
         if isinstance(order, SealedError):
             # As above: once the store's key is back.
-            return _Taken(found, EventState.DEAD, str(order), settled=False)
+            return _Taken(found, EventState.DEAD, str(order), _unreadable(found.supplier, now), settled=False)
         elsewhere = known.at.get(found.reference or "", ())
         move = advance(order, found, self.suppliers[found.supplier].policy, known_at=elsewhere, now=now)
         known.remember(move)

@@ -2,8 +2,9 @@
 
 import csv
 import json
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -109,44 +110,71 @@ def read_jsonl(lines: Iterable[bytes], reading: Reading) -> Iterator[Line]:
 def read_csv(lines: Iterable[bytes], reading: Reading) -> Iterator[Line]:
     """Read a row per order; the first row names the columns, separated by commas, semicolons or tabs.
 
-    A byte order mark, CRLF and blanks round a cell are passed over. Raises `UsageError` where the first row is no
-    such row.
+    A byte order mark, CRLF and blanks round a cell are passed over; a quote that is never closed spoils its own line
+    alone. Raises `UsageError` where the first row is no such row.
     """
-    counted = _Counted(lines)
-    source = iter(counted)
+    source = _Source(iter(lines))
     head = next(source, "")
     delimiter = max(_DELIMITERS, key=head.count)
-    columns = _columns(next(csv.reader([head], delimiter=delimiter), []))
-    rows = csv.reader(source, delimiter=delimiter)
+    columns = _columns(_first_row(head, delimiter))
+    rows = csv.reader(source, delimiter=delimiter, strict=True)
     while True:
-        number = rows.line_num + 2
+        source.begin_row()
+        number = source.number + 1
         try:
             cells = next(rows)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Line(number, "", f"it can't be read: {error}", counted.taken())
+            source.give_back_all_but_one()
+            yield Line(number, "", f"it can't be read: {error}", source.taken())
             continue
         if any(cell.strip() for cell in cells):
-            yield _row(number, cells, columns, reading, counted.taken())
+            yield _row(number, cells, columns, reading, source.taken())
+
+
+def _first_row(head: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([head], delimiter=delimiter, strict=True), [])
+    except csv.Error as error:
+        raise UsageError(f"The first row can't be read: {error}.") from None
 
 
 @dataclass(slots=True)
-class _Counted:
-    """Lines as text, and how many bytes they were."""
+class _Source:
+    """Lines as text, of which those of the present row can be given back."""
 
-    lines: Iterable[bytes]
+    lines: Iterator[bytes]
+    number: int = 0
+    """Of the line that was read last."""
     _bytes: int = 0
+    _row: list[bytes] = field(default_factory=list)
+    _given_back: deque[bytes] = field(default_factory=deque)
 
     def taken(self) -> int:
         """Return how many bytes were read since this was asked last."""
         taken, self._bytes = self._bytes, 0
         return taken
 
-    def __iter__(self) -> Iterator[str]:
-        for number, raw in enumerate(self.lines, 1):
-            self._bytes += len(raw)
-            yield _decoded(raw, number)
+    def begin_row(self) -> None:
+        self._row = []
+
+    def give_back_all_but_one(self) -> None:
+        """Have the row end with its first line."""
+        self._given_back.extendleft(reversed(self._row[1:]))
+        self.number -= len(self._row[1:])
+        self._bytes -= sum(map(len, self._row[1:]))
+        del self._row[1:]
+
+    def __iter__(self) -> "_Source":
+        return self
+
+    def __next__(self) -> str:
+        raw = self._given_back.popleft() if self._given_back else next(self.lines)
+        self.number += 1
+        self._bytes += len(raw)
+        self._row.append(raw)
+        return _decoded(raw, self.number)
 
 
 def _row(number: int, cells: list[str], columns: list[str], reading: Reading, size: int) -> Line:

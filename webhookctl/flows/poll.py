@@ -182,7 +182,10 @@ class Poll:
     def _open(self, leased: Leased, now: int, note: str | None, concern: Concern | None) -> "_End":
         order = leased.order
         concern = self._when_over(order, now) or concern
-        settled = Settled(leased, self._next(leased, now), True, note, concern)
+        # Whoever wanted it asked wants its end: nobody else may ask, and an answer may lag behind its webhook.
+        over = concern is not None and concern.hold
+        wanted = not over and (order.ask_at is not None or (note is not None and note.startswith(answers.NO_CODES)))
+        settled = Settled(leased, self._next(leased, now), True, note, concern, wanted)
         return _End(settled, StillOpen(order.supplier, order.reference, note, note != leased.note))
 
     def _next(self, leased: Leased, now: int) -> int:

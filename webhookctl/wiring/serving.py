@@ -257,6 +257,7 @@ class _Machine:
         self.broken: StoreBrokenError | None = None
         self._opened = opened
         self._clock = steady_clock()
+        self._has_queued_sealed = False
         self._handlers = [Handlers(some) for some in _apart(in_force)]
         self._apply = Apply(opened.events, opened.orders, in_force.suppliers)
         self._alarms = Alarms(opened.alarms, lambda: policies(self.in_force.settings), self._undelivered_after)
@@ -299,6 +300,9 @@ class _Machine:
 
     def _upkeep(self) -> None:
         self.look_after()
+        if not self._has_queued_sealed:  # once: keys change with a restart only
+            self._opened.events.queue_sealed()
+            self._has_queued_sealed = True
         self._alarms.run(now=self._clock())
 
     def polling(self, outbound: "Outbound") -> "ServePolling":

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from webhookctl.adapters.store_sqlite.sealing import Opened
 from webhookctl.core.deliveries import Via
+from webhookctl.core.errors import KEY_MISSING
 from webhookctl.core.events import EventState, Spoken, StoredEvent
 
 if TYPE_CHECKING:
@@ -27,6 +28,16 @@ _WAITING: Final = """
 _QUEUE_AGAIN: Final = """
     UPDATE events SET state = 'queued', attempts = 0, claim = NULL, claimed_until = NULL, error = NULL
     WHERE id = ? AND state = 'dead'"""
+
+_QUEUE_SEALED: Final = """
+    UPDATE events INDEXED BY events_by_state
+    SET state = 'queued', attempts = 0, claim = NULL, claimed_until = NULL, error = NULL
+    WHERE state = 'dead' AND state <> 'queued' AND instr(error, ?)"""
+
+
+def queue_sealed(raw: "sqlite3.Connection") -> int:
+    """Queue the events again that needed a key which was not at hand; returns how many they were."""
+    return raw.execute(_QUEUE_SEALED, (KEY_MISSING,)).rowcount
 
 
 def queue_waiting(raw: "sqlite3.Connection", known: Collection[tuple[str, str]]) -> None:

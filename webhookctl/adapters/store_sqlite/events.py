@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from webhookctl.adapters.store_sqlite.applying import Applying
 from webhookctl.adapters.store_sqlite.connection import Connection
-from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, spoken, stored_event
+from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, queue_sealed, spoken, stored_event
 from webhookctl.adapters.store_sqlite.listing import Listing
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened, open_delivery
 from webhookctl.core.errors import SealedError, UsageError
@@ -112,6 +112,10 @@ class SqliteEvents:
             raw.execute(_NOTE_SECRETS, (json.dumps([application.id for application in applications]),))
             return applied
 
+    def queue_sealed(self) -> int:
+        with self.connection.writing() as raw:
+            return queue_sealed(raw)
+
     def find(self, query: EventQuery) -> list[StoredEvent]:
         filters = {
             "supplier": query.supplier,
@@ -152,7 +156,7 @@ class SqliteEvents:
         try:
             return ClaimedEvent(stored_event(row, self._opened(row)), claim)
         except SealedError as error:
-            return Unreadable(_row_number(row), claim, str(error))
+            return Unreadable(_row_number(row), row[1], claim, str(error))
 
     def _opened(self, row: Any) -> Opened:  # noqa: ANN401 - a row of `COLUMNS, sealed`
         return open_delivery(self.cipher, row[-1], row[1], row[4])

@@ -176,7 +176,8 @@ def _values(one: Settled) -> tuple[object, ...]:
     leased, order = one.leased, one.leased.order
     next_at = leased.due_at if one.next_at is None else one.next_at
     note = one.note if one.answered else leased.note
-    wanted_at = None if one.answered or order.ask_at is None else one.next_at or order.ask_at
+    wanted = one.wanted or (order.ask_at is not None and not one.answered)
+    wanted_at = (one.next_at or order.ask_at) if wanted else None
     return (next_at, one.answered, note, order.ask_at, wanted_at, order.reference, order.supplier, leased.claim)
 
 

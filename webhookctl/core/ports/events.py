@@ -23,6 +23,7 @@ class Unreadable:
     """A claimed event whose sealed bytes can't be opened; `reason` names the key."""
 
     id: int
+    supplier: str
     claim: str
     reason: str
 
@@ -81,6 +82,9 @@ class Events(Protocol):
 
         The answers stand in the order of `applications`.
         """
+
+    def queue_sealed(self) -> int:
+        """Queue again what was set aside because a key was missing; returns how much that was."""
 
     def find(self, query: EventQuery) -> list[StoredEvent]:
         """List events, newest first, with empty headers and body."""

@@ -45,6 +45,8 @@ class Settled:
     answered: bool
     note: str | None = None
     concern: Concern | None = None
+    wanted: bool = False
+    """At `next_at` it is to be asked about even by a run that leaves stale orders to others."""
 
 
 @dataclass(frozen=True, slots=True)
