@@ -59,7 +59,8 @@ class HttpSupplier:
         api, took_s = self.caller.api, self.caller.took_s
         lists = self._has_list and api.list is not None and api.list.ids is not None
         most, per_call = (_MOST_LISTED, api.list.page_size) if lists and api.list else (_MOST_IN_BATCH, 1)
-        calls = _FIRST_BATCH if took_s is None else round(_SECONDS * api.concurrency / max(took_s, 0.001))
+        first = 1 if lists else _FIRST_BATCH  # whether there is such a list is not known yet
+        calls = first if took_s is None else round(_SECONDS * api.concurrency / max(took_s, 0.001))
         calls = min(max(calls, api.concurrency), most)
         if api.per_second is not None:
             calls = min(calls, max(1, round(api.per_second * _SECONDS)))
