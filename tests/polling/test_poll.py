@@ -1,11 +1,13 @@
 """Asking a supplier about open orders: what is learned walks like a webhook."""
 
 import json
+import re
 
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.polling.asking import KEY, actions_of, api, arrive, ask, order_of, said
+from tests.polling.asking import KEY, actions_of, api, arrive, ask, asking, order_of, said
+from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.core.events import EventState
 from webhookctl.core.orders import CodesRule, OrderStatus
@@ -280,6 +282,28 @@ def test_a_hundred_orders_in_one_call(store: SqliteStore, httpserver: HTTPServer
     assert len(httpserver.log) == 2
     assert order_of(store, ("acme", "R-100")).status is OrderStatus.PENDING
     assert [item.code.reveal() for item in order_of(store, ("acme", "R-99")).items if item.code] == ["C-99"]
+
+
+def test_a_run_begins_with_few_lists() -> None:
+    """Before the first answer no more is leased than one round of lists: whether there is a list is not known yet."""
+    listing = {"ids": "/orders?ids={order_ids}", "page_size": 100, "map": {"each": "/results/*", **_MAP}}
+
+    first = asking(api("http://127.0.0.1:1", list=listing, concurrency=3), Outbound()).supplier.batch
+
+    assert first == 300
+
+
+def test_without_the_list_each_is_asked_about_alone(store: SqliteStore, httpserver: HTTPServer) -> None:
+    """Where the API has no such list as the preset says, that is asked once, and then order by order."""
+    arrive(store, *range(1, 251))
+    httpserver.expect_request("/orders").respond_with_data(status=404)
+    httpserver.expect_request(re.compile(r"/orders/S-\d+")).respond_with_json({"status": "open"})
+    listing = {"ids": "/orders?ids={order_ids}", "page_size": 100, "map": {"each": "/results/*", **_MAP}}
+
+    outcomes = ask(store, api(httpserver.url_for(""), list=listing))
+
+    assert sum(isinstance(one, StillOpen) for one in outcomes) == 250
+    assert sum(request.path == "/orders" for request, _ in httpserver.log) == 1
 
 
 def test_many_are_looked_for_in_the_list_of_their_time(store: SqliteStore, httpserver: HTTPServer) -> None:

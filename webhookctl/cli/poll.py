@@ -132,16 +132,22 @@ def _say(result: "Result", *, verbose: bool) -> None:
 
     for stopped in result.not_asked:
         output.say(f"{stopped.supplier} can't be asked: {stopped.reason}")
+    said = {(stopped.supplier, stopped.reason) for stopped in result.not_asked}
     for name, count in Counter(one.supplier for one in result.unanswered).items():
         reason = next(one.reason for one in result.unanswered if one.supplier == name)
-        output.say(f"{name}: no answer about {count} orders, asked again later: {reason}")
+        if (name, reason) not in said:
+            output.say(f"{name}: no answer about {_orders(count)}, asked again later: {reason}")
     for one in result.others:
         if isinstance(one, MissedWebhooks):
             output.say(f"{one.supplier}: {one.detail}")
     if result.interrupted:
         output.say("Interrupted: what was answered is kept, and what was not is due again.")
     if verbose:
-        output.say(f"Asked about {result.asked} orders; {len(result.moved)} were found to have moved.")
+        output.say(f"Asked about {_orders(result.asked)}; moved: {len(result.moved)}.")
+
+
+def _orders(count: int) -> str:
+    return "1 order" if count == 1 else f"{count} orders"
 
 
 def _page(result: "Result") -> dict[str, Any]:

@@ -76,6 +76,7 @@ class Unfit:
 
 
 Finding: TypeAlias = Learned | Unmoved | Unfit
+_NOTHING_NEW: Final = Unmoved()
 
 
 def status_of(event: Event) -> OrderStatus:
@@ -92,6 +93,8 @@ def find(order: Order, said: Said, *, codes: CodesRule, items: int) -> Finding:
         return Unfit("the answer does not speak of an order")
     if (stranger := _stranger(order, said, what)) is not None:
         return Unfit(stranger)
+    if what.type is EventType.CREATED:
+        return _NOTHING_NEW
     event = replace(
         what,
         supplier=order.supplier,
@@ -102,7 +105,7 @@ def find(order: Order, said: Said, *, codes: CodesRule, items: int) -> Finding:
     )
     if event.type is EventType.FULFILLED and codes is CodesRule.REQUIRED and lacks_codes(event.items, items):
         return Unmoved(f"{NO_CODES} ({event.note})" if event.note else NO_CODES)
-    return Learned(event) if _is_news(order, event) else Unmoved()
+    return Learned(event) if _is_news(order, event) else _NOTHING_NEW
 
 
 def lacks_codes(items: tuple[Item, ...], known: int) -> bool:
@@ -122,9 +125,7 @@ def _stranger(order: Order, said: Said, what: Event) -> str | None:
 
 
 def _is_news(order: Order, event: Event) -> bool:
-    """Pending is none, and neither is what the order is already, unless it comes with codes."""
-    if event.type is EventType.CREATED:
-        return False
+    """What the order is already is none, unless it comes with codes."""
     return status_of(event) is not order.status or any(item.code or item.pin for item in event.items)
 
 

@@ -16,7 +16,7 @@ from webhookctl.adapters.supplier_http import Authorisation, Caller, Client, Fix
 from webhookctl.config import SecretRef, Settings
 from webhookctl.config.api_settings import ApiSettings, AuthKind, AuthSettings
 from webhookctl.core.errors import SettingsError, UsageError
-from webhookctl.core.orders import Order
+from webhookctl.core.orders import ActionKind, Order
 from webhookctl.core.outcomes import Asked, Found, NotAnswered, PersonTold, StillOpen, SupplierNotAsked
 from webhookctl.fanout import Job, fan_out
 from webhookctl.flows.apply import Apply
@@ -205,7 +205,9 @@ async def _poll(settings: Settings, wanted: Wanted, opened: SqliteStore, progres
     result.asked = sum(one.asked for one in polls)
     for outcome in look_at_missed(opened.leases, askings, now=now_ms()):
         record(outcome)
+    began = now_ms()
     result.moved = _applied(settings, opened, found)
+    result.persons += _alerts(opened, found, began)
     return result
 
 
@@ -258,7 +260,20 @@ def _applied(settings: Settings, opened: SqliteStore, found: Mapping[tuple[str, 
     before = opened.orders.get(found)
     apply_all(settings, opened)
     orders = opened.orders.get(found)
-    return [_moved(one, before.get(key), orders[key]) for key, one in found.items() if key in orders]
+    moved = [_moved(one, before.get(key), orders[key]) for key, one in found.items() if key in orders]
+    return [one for one in moved if one.held or not one.before == one.said == one.now]
+
+
+def _alerts(opened: SqliteStore, found: Mapping[tuple[str, str], Found], began: int) -> list[PersonTold]:
+    """Return what a person was told of orders that had reached before what the supplier says: of other codes."""
+    settled = [key for key, one in found.items() if one.before == one.said]
+    stories = [story for key in settled if (story := opened.orders.story(*key)) is not None]
+    return [
+        PersonTold(action.supplier, action.subject, action.detail)
+        for story in stories
+        for action in story.actions
+        if action.kind is ActionKind.ALERT and action.created_at >= began
+    ]
 
 
 def _moved(found: Found, before: Order | None, order: Order) -> Moved:

@@ -48,6 +48,7 @@ class HttpSupplier:
     caller: Caller
     _first: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     """Held until something was answered: a supplier that is down gets one question, not five thousand."""
+    _has_list: bool = field(default=True, init=False)
 
     @property
     def condition(self) -> Condition:
@@ -56,9 +57,10 @@ class HttpSupplier:
     @property
     def batch(self) -> int:
         api, took_s = self.caller.api, self.caller.took_s
-        lists = api.list is not None and api.list.ids is not None
+        lists = self._has_list and api.list is not None and api.list.ids is not None
         most, per_call = (_MOST_LISTED, api.list.page_size) if lists and api.list else (_MOST_IN_BATCH, 1)
-        calls = _FIRST_BATCH if took_s is None else round(_SECONDS * api.concurrency / max(took_s, 0.001))
+        first = 1 if lists else _FIRST_BATCH  # whether there is such a list is not known yet
+        calls = first if took_s is None else round(_SECONDS * api.concurrency / max(took_s, 0.001))
         calls = min(max(calls, api.concurrency), most)
         if api.per_second is not None:
             calls = min(calls, max(1, round(api.per_second * _SECONDS)))
@@ -122,12 +124,14 @@ class HttpSupplier:
             await self._take(unit, orders, replies, until)
 
     async def _take(self, unit: list[int], orders: Sequence[Order], replies: list[Reply], until: float) -> None:
-        listing = self.caller.api.list
+        listing, asked = self.caller.api.list, [orders[place] for place in unit]
         try:
-            if listing is not None and listing.ids is not None and orders[unit[0]].order_id and len(unit) > 1:
-                found = await self._ask_many(listing, [orders[place] for place in unit], until)
+            if listing is None or listing.ids is None or len(unit) == 1:
+                found = [await self._ask_one(asked[0], until)]
+            elif self._has_list:
+                found = await self._ask_many(listing, asked, until)
             else:
-                found = [await self._ask_one(orders[unit[0]], until)]
+                found = await self._ask_each(asked, until)
         except (TimeUpError, StoppedError):
             return
         except UpstreamError as error:
@@ -151,12 +155,16 @@ class HttpSupplier:
         return Said(mine, by_reference=path[1])
 
     async def _ask_many(self, listing: ListCall, orders: Sequence[Order], until: float) -> list[Reply]:
-        """Ask about all in one call; what it calls fulfilled without giving the codes is asked about alone."""
+        """Ask about all in one call; what it calls fulfilled without giving the codes is asked about alone.
+
+        So is each where there is no such list: not every API that is mapped by a general preset has one.
+        """
         ids = ",".join(order.order_id or "" for order in orders)
         path = fill(listing.ids or "", {"order_ids": ids})
         body = await self.caller.get(path, {**self.caller.api.headers, **listing.headers}, until)
         if body is None:
-            raise self.caller.useless(f"{self.name} has no list of orders where `api.list.ids` says it is.")
+            self._has_list = False
+            return await self._ask_each(orders, until)
         said = read_answer(self.name, body, listing.places)
         unreadable = [one for one in said if isinstance(one, Unmapped) and one.state is EventState.DEAD]
         if unreadable and len(unreadable) == len(said):
@@ -168,6 +176,10 @@ class HttpSupplier:
             await self._ask_alone(order, until) if reply is None else reply
             for order, reply in zip(orders, replies, strict=True)
         ]
+
+    async def _ask_each(self, orders: Sequence[Order], until: float) -> list[Reply]:
+        """Ask about each alone, as many at once as the supplier may be asked."""
+        return await asyncio.gather(*(self._ask_alone(order, until) for order in orders))
 
     async def _ask_alone(self, order: Order, until: float) -> Reply:
         try:

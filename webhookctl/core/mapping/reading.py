@@ -254,8 +254,7 @@ def _type_word(whole: _Source, mapping: Mapping) -> EventType | FromStatus | Non
     return mapping.types.get(fold(word))
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(NamedTuple):  # as `_Source`
     """Reads what is said of one order."""
 
     whole: _Source
