@@ -184,7 +184,11 @@ MUTANTS = (
     _mutant(
         "redirects are followed",
         "tests/actions/test_outbound.py::test_redirect_is_an_answer",
-        ("webhookctl/adapters/outbound.py", "follow_redirects=False", "follow_redirects=True"),
+        (
+            "webhookctl/adapters/outbound.py",
+            "self._transport.handle_async_request(request)",
+            "httpx.AsyncClient(transport=self._transport, follow_redirects=True).send(request, stream=True)",
+        ),
     ),
     _mutant(
         "codes in clear at rest",
