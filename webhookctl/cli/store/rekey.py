@@ -1,4 +1,4 @@
-"""Keeping the store whole."""
+"""Encrypting anew under the first key."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +11,12 @@ from webhookctl.core.errors import SealedError, UsageError
 if TYPE_CHECKING:
     from webhookctl.flows.rekey import Rekeying
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the store.")
+
+def register(group: typer.Typer) -> None:
+    """Add `rekey`."""
+    group.command(epilog="Try: webhookctl store rekey, webhookctl store rekey --yes --json.")(rekey)
 
 
-def register(parent: typer.Typer) -> None:
-    """Add the group `store`."""
-    parent.add_typer(app, name="store")
-
-
-@app.command("rekey", epilog="Try: webhookctl store rekey, webhookctl store rekey --yes --json.")
 def rekey(
     context: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
