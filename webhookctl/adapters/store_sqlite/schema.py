@@ -211,6 +211,15 @@ def migrate(connection: Connection, *, create: bool) -> None:
             migrations.apply(Database(raw, execute_plugins=False, recursive_triggers=False))
 
 
+def pending(connection: Connection) -> int:
+    """Return how many changes to its tables the next start makes; raises as `migrate` does."""
+    with connection.reading() as raw:
+        if _is_current(connection, raw, create=False):
+            return 0
+        rows = raw.execute("SELECT count(*) FROM _sqlite_migrations WHERE migration_set = ?", (_SET,)).fetchone()
+    return len(_KNOWN) - int(rows[0])
+
+
 def _is_current(connection: Connection, raw: "sqlite3.Connection", *, create: bool) -> bool:
     tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     applied = set()
