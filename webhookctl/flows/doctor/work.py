@@ -9,6 +9,7 @@ from webhookctl.core.orders import ActionKind
 from webhookctl.flows.doctor.clock import span
 
 _AREA: Final = "work"
+_ACTIONS: Final = "actions"
 BEAT_MS: Final = 120_000
 """Four times as long as `serve` and `work` leave between two signs of life."""
 _SERVE: Final = "`systemctl start webhookctl`, or `webhookctl serve`."
@@ -73,10 +74,13 @@ def of_starting(starting: Starting, poll_every: int | None, asked: Sequence[str]
 
 def of_kinds(handled: Collection[ActionKind], waiting: Mapping[str, int]) -> Iterator[Finding]:
     """Name the kinds of action that nobody carries out."""
-    for kind in ActionKind:
-        if kind not in handled:
-            count = waiting.get(kind.value, 0)
-            said = f"Nobody carries out `{kind}`: {count or 'none'} {'waits' if count == 1 else 'wait'} for a handler."
-            yield warning(
-                "actions", f"actions.{kind}", said, f"Set [actions.{kind}], or leave it: what is asked for waits."
-            )
+    unhandled = [kind for kind in ActionKind if kind not in handled]
+    for kind in unhandled:
+        if count := waiting.get(kind.value, 0):
+            said = f"{count} {'waits' if count == 1 else 'wait'} for a handler: nobody carries out `{kind}`."
+            yield warning(_ACTIONS, f"actions.{kind}", said, f"Set [actions.{kind}].")
+    if idle := [kind.value for kind in unhandled if not waiting.get(kind.value)]:
+        said = f"Nobody carries out {', '.join(idle)}; nothing waits for that so far."
+        yield warning(_ACTIONS, "handlers", said, "Set [actions.*] for what your shop wants done: the rest waits.")
+    if not unhandled:
+        yield ok(_ACTIONS, "handlers", "Every kind of action has a handler.")
