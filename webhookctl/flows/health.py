@@ -76,10 +76,12 @@ _MEASURES: Final = (
     _Measure("actions_held", "actions held", _in_state(ActionState.HELD), critical=0),
     _Measure("actions_ambiguous", "actions ambiguous", _in_state(ActionState.AMBIGUOUS), critical=0),
     _Measure("actions_dead", "actions dead", _in_state(ActionState.DEAD), critical=0),
-    _Measure("beat_age", "s since serve or work was alive", lambda found: _age(found, found.last_beat), None, 120, "s"),
+    _Measure(
+        "beat_age", "last sign of life of serve or work", lambda found: _age(found, found.last_beat), None, 120, "s"
+    ),
     _Measure(
         "queue_age",
-        "s that the oldest event waits to be applied",
+        "oldest event not yet applied",
         lambda found: _age(found, found.summary.oldest_queued_at) or 0,
         _MINUTE_S,
         15 * _MINUTE_S,
@@ -123,9 +125,9 @@ def _troubles(found: Standing) -> Iterator[tuple[Level, str]]:
         if value is None:
             continue
         if one.critical is not None and value > one.critical:
-            yield Level.CRITICAL, f"{value} {one.words}"
+            yield Level.CRITICAL, f"{one.words}: {value}{one.unit}"
         elif one.warning is not None and value > one.warning:
-            yield Level.WARNING, f"{value} {one.words}"
+            yield Level.WARNING, f"{one.words}: {value}{one.unit}"
 
 
 def _of_room(found: Standing) -> Iterator[tuple[Level, str]]:

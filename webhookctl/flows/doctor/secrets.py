@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from webhookctl.core.checkup import Finding, Verdict
-from webhookctl.core.signatures import Kind, Scheme, Secret, SecretEncoding
+from webhookctl.core.signatures import Scheme, Secret, SecretEncoding
 
 _AREA: Final = "secrets"
 _FEWEST: Final = 6
@@ -28,9 +28,9 @@ def _is_literal(scheme: Scheme | None) -> bool:
 
 _SHAPES: Final = (
     Shape(
-        lambda value, scheme: b"-----BEGIN" in value and (scheme is None or scheme.kind is not Kind.ED25519),
+        lambda value, _: b"-----BEGIN" in value,
         Verdict.MUST_FIX,
-        "is a key in PEM form, where a shared secret belongs",
+        "is a key in PEM form, where the bare secret belongs",
         "Copy the signing secret from the supplier's dashboard instead.",
     ),
     Shape(

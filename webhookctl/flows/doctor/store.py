@@ -24,7 +24,8 @@ def findings(fact: StoreFact) -> Iterator[Finding]:
         return
     yield _of_pages(fact)
     if fact.pending:
-        said = f"An older webhookctl wrote it: the next start makes {fact.pending} changes to its tables."
+        changes = "1 change" if fact.pending == 1 else f"{fact.pending} changes"
+        said = f"An older webhookctl wrote it: the next start makes {changes} to its tables."
         yield warning(_AREA, "schema", said, "Have a backup before the first start of this version.")
     yield from _of_key(fact)
 
