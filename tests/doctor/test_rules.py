@@ -7,6 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from webhookctl.core.checkup import (
+    Area,
     Asked,
     DiskFact,
     FileFact,
@@ -39,7 +40,12 @@ def verdicts(findings: list[Finding]) -> list[Verdict]:
 
 def test_what_must_be_fixed_comes_first_and_all_is_counted() -> None:
     """Else the order stays as it was, so that one area is together."""
-    found = [ok("a", "1", ""), warning("a", "2", "", ""), must_fix("b", "3", "", ""), ok("c", "4", "")]
+    found = [
+        ok(Area.FILES, "1", ""),
+        warning(Area.FILES, "2", "", ""),
+        must_fix(Area.WORK, "3", "", ""),
+        ok(Area.CLOCK, "4", ""),
+    ]
 
     shown = sorted_by_weight(found)
 

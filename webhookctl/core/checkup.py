@@ -13,11 +13,26 @@ class Verdict(StrEnum):
     OK = "ok"
 
 
+class Area(StrEnum):
+    """What belongs together."""
+
+    VERSIONS = "versions"
+    SETTINGS = "settings"
+    FILES = "files"
+    SECRETS = "secrets"
+    STORE = "store"
+    LISTENERS = "listeners"
+    WORK = "work"
+    ACTIONS = "actions"
+    NETWORK = "network"
+    CLOCK = "clock"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at."""
 
-    area: str
+    area: Area
     name: str
     verdict: Verdict
     says: str
@@ -26,17 +41,17 @@ class Finding:
     """What to do about it; empty where all is well."""
 
 
-def ok(area: str, name: str, says: str) -> Finding:
+def ok(area: Area, name: str, says: str) -> Finding:
     """Return that all is well."""
     return Finding(area, name, Verdict.OK, says)
 
 
-def warning(area: str, name: str, says: str, do: str) -> Finding:
+def warning(area: Area, name: str, says: str, do: str) -> Finding:
     """Return what works and may not for long."""
     return Finding(area, name, Verdict.WARNING, says, do)
 
 
-def must_fix(area: str, name: str, says: str, do: str) -> Finding:
+def must_fix(area: Area, name: str, says: str, do: str) -> Finding:
     """Return what does not work."""
     return Finding(area, name, Verdict.MUST_FIX, says, do)
 

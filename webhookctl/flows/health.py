@@ -44,7 +44,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Measure:
+class Measure:
     """One number, the words for it, and above which it is a trouble; None: never."""
 
     label: str
@@ -71,15 +71,15 @@ def _age(found: Standing, moment: int | None) -> int | None:
 
 # Critical is what a person must decide, and what is not there that should be. What nobody can end by a command (an
 # event that can't be read stays) is a warning, or a monitor would be red for ever.
-_MEASURES: Final = (
-    _Measure("orders_held", "orders held", lambda found: found.summary.held_orders, critical=0),
-    _Measure("actions_held", "actions held", _in_state(ActionState.HELD), critical=0),
-    _Measure("actions_ambiguous", "actions ambiguous", _in_state(ActionState.AMBIGUOUS), critical=0),
-    _Measure("actions_dead", "actions dead", _in_state(ActionState.DEAD), critical=0),
-    _Measure(
+MEASURES: Final = (
+    Measure("orders_held", "orders held", lambda found: found.summary.held_orders, critical=0),
+    Measure("actions_held", "actions held", _in_state(ActionState.HELD), critical=0),
+    Measure("actions_ambiguous", "actions ambiguous", _in_state(ActionState.AMBIGUOUS), critical=0),
+    Measure("actions_dead", "actions dead", _in_state(ActionState.DEAD), critical=0),
+    Measure(
         "beat_age", "last sign of life of serve or work", lambda found: _age(found, found.last_beat), None, 120, "s"
     ),
-    _Measure(
+    Measure(
         "queue_age",
         "oldest event not yet applied",
         lambda found: _age(found, found.summary.oldest_queued_at) or 0,
@@ -87,13 +87,13 @@ _MEASURES: Final = (
         15 * _MINUTE_S,
         "s",
     ),
-    _Measure("orders_overdue", "orders overdue", lambda found: found.summary.overdue_orders, 0),
-    _Measure("undelivered", "deliveries late", lambda found: found.pressing.undelivered, 0),
-    _Measure("without_handler", "actions without a handler", _unhandled, 0),
-    _Measure("alerts_unsent", "alerts not sent", lambda found: found.summary.untold_alerts, 0),
-    _Measure("events_dead", "events that can't be read", lambda found: found.summary.events.get("dead", 0), 0),
-    _Measure("rejected_hour", "deliveries rejected within an hour", lambda found: found.pressing.rejected, 100),
-    _Measure("apis_failing", "suppliers that can't be asked", lambda found: len(found.failing), 0),
+    Measure("orders_overdue", "orders overdue", lambda found: found.summary.overdue_orders, 0),
+    Measure("undelivered", "deliveries late", lambda found: found.pressing.undelivered, 0),
+    Measure("without_handler", "actions without a handler", _unhandled, 0),
+    Measure("alerts_unsent", "alerts not sent", lambda found: found.summary.untold_alerts, 0),
+    Measure("events_dead", "events that can't be read", lambda found: found.summary.events.get("dead", 0), 0),
+    Measure("rejected_hour", "deliveries rejected within an hour", lambda found: found.pressing.rejected, 100),
+    Measure("apis_failing", "suppliers that can't be asked", lambda found: len(found.failing), 0),
 )
 _LEVELS: Final = (Level.CRITICAL, Level.WARNING)
 
@@ -109,7 +109,7 @@ def line(found: Standing) -> tuple[Level, str]:
     told = [*_troubles(found), *_of_room(found)]
     level = max((one for one, _ in told), default=Level.OK)
     said = ", ".join(words for one in _LEVELS for its, words in told if its is one) or _all_well(found.summary)
-    data = [*filter(None, (_datum(one, found) for one in _MEASURES)), *_datum_of_room(found)]
+    data = [*filter(None, (_datum(one, found) for one in MEASURES)), *_datum_of_room(found)]
     return level, status_line(level, said, data)
 
 
@@ -120,7 +120,7 @@ def status_line(level: Level, said: str, data: Sequence[str] = ()) -> str:
 
 
 def _troubles(found: Standing) -> Iterator[tuple[Level, str]]:
-    for one in _MEASURES:
+    for one in MEASURES:
         value = one.value(found)
         if value is None:
             continue
@@ -145,7 +145,7 @@ def _all_well(summary: Summary) -> str:
     return f"{sum(summary.orders.values())} orders, {pending} of them open, nothing waits for a person"
 
 
-def _datum(one: _Measure, found: Standing) -> str:
+def _datum(one: Measure, found: Standing) -> str:
     value = one.value(found)
     if value is None:
         return ""

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Final
 
-from webhookctl.core.checkup import Asked, Finding, must_fix, ok, warning
+from webhookctl.core.checkup import Area, Asked, Finding, must_fix, ok, warning
 
-_AREA: Final = "clock"
+_AREA: Final = Area.CLOCK
 _TOLERANCE_OF_THE_SHOP: Final = 300_000
 """The Standard Webhooks libraries refuse what is five minutes off."""
 _NOTICED: Final = 10_000

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhookctl.core.addresses import Network, is_among, parsed
-from webhookctl.core.checkup import Finding, must_fix, ok, warning
+from webhookctl.core.checkup import Area, Finding, must_fix, ok, warning
 from webhookctl.flows.doctor.network import SOON_MS
 
-_AREA: Final = "listeners"
+_AREA: Final = Area.LISTENERS
 _WIDEST: Final = {4: 8, 6: 16}
 """Bits of a network's prefix below which it is half the Internet."""
 _THIS_MACHINE: Final = ("127.0.0.1", "::1")

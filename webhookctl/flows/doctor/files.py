@@ -4,9 +4,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from webhookctl.core.checkup import FileFact, Finding, Person, Role, must_fix, ok, warning
+from webhookctl.core.checkup import Area, FileFact, Finding, Person, Role, must_fix, ok, warning
 
-_AREA: Final = "files"
+_AREA: Final = Area.FILES
 _OTHERS: Final = 0o077
 _PRIVATE: Final = frozenset({Role.SECRET, Role.CREDENTIAL, Role.STORE})
 

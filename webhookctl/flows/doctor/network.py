@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Final
 
-from webhookctl.core.checkup import Asked, Finding, must_fix, ok, warning
+from webhookctl.core.checkup import Area, Asked, Finding, must_fix, ok, warning
 
-_AREA: Final = "network"
+_AREA: Final = Area.NETWORK
 SOON_MS: Final = 14 * 86_400_000
 """So long before its end a certificate that nobody renews is worth a word."""
 _REDIRECTS, _WRONG, _BROKEN = 3, 4, 5

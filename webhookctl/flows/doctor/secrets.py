@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from webhookctl.core.checkup import Finding, Verdict
+from webhookctl.core.checkup import Area, Finding, Verdict
 from webhookctl.core.signatures import Scheme, Secret, SecretEncoding
 
-_AREA: Final = "secrets"
+_AREA: Final = Area.SECRETS
 _FEWEST: Final = 6
 """Different characters; what openssl makes has more in its first line."""
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from webhookctl.core import rotation
-from webhookctl.core.checkup import DiskFact, Finding, StoreFact, must_fix, ok, warning
+from webhookctl.core.checkup import Area, DiskFact, Finding, StoreFact, must_fix, ok, warning
 
-_AREA: Final = "store"
+_AREA: Final = Area.STORE
 _NEAR: Final = 10
 """So many times the floor are worth a warning."""
 _MIB: Final = 1024**2
@@ -85,4 +85,4 @@ def of_rotation(fact: StoreFact, secrets: Mapping[str, Sequence[str]]) -> Iterat
         for one in rotation.judge(references, last_at):
             if one.verdict is rotation.Verdict.CAN_GO:
                 said = f"{one.reference} of {supplier} can go: {one.why}."
-                yield warning("secrets", f"suppliers.{supplier}.secrets", said, "Take it out of the settings.")
+                yield warning(Area.SECRETS, f"suppliers.{supplier}.secrets", said, "Take it out of the settings.")

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from webhookctl.core.checkup import Finding, Starting, ok, warning
+from webhookctl.core.checkup import Area, Finding, Starting, ok, warning
 from webhookctl.core.orders import ActionKind
 from webhookctl.flows.doctor.clock import span
 
-_AREA: Final = "work"
-_ACTIONS: Final = "actions"
+_AREA: Final = Area.WORK
+_ACTIONS: Final = Area.ACTIONS
 BEAT_MS: Final = 120_000
 """Four times as long as `serve` and `work` leave between two signs of life."""
 _SERVE: Final = "`systemctl start webhookctl`, or `webhookctl serve`."

@@ -13,7 +13,7 @@ from webhookctl import __version__, config, wiring
 from webhookctl.adapters import checkup_posix as posix
 from webhookctl.adapters.store_sqlite import checkup as store_checkup
 from webhookctl.config import Settings
-from webhookctl.core.checkup import FileFact, Finding, Person, Role, StoreFact, Verdict, must_fix, ok, warning
+from webhookctl.core.checkup import Area, FileFact, Finding, Person, Role, StoreFact, Verdict, must_fix, ok, warning
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.signatures import Secret
@@ -42,7 +42,7 @@ def examine(named: Path | None, *, offline: bool) -> list[Finding]:
 
 def _of_versions() -> Finding:
     python = platform.python_version()
-    return ok("versions", "webhookctl", f"webhookctl {__version__} on Python {python}, {sys.platform}.")
+    return ok(Area.VERSIONS, "webhookctl", f"webhookctl {__version__} on Python {python}, {sys.platform}.")
 
 
 def _without_settings(named: Path | None, error: SettingsError) -> Iterator[Finding]:
@@ -51,13 +51,13 @@ def _without_settings(named: Path | None, error: SettingsError) -> Iterator[Find
         path = config.find(named, os.environ, Path.cwd())
     except SettingsError:
         path = None
-        yield must_fix("settings", "settings", str(error), "Name the right file with --config.")
+        yield must_fix(Area.SETTINGS, "settings", str(error), "Name the right file with --config.")
     else:
         if path is None:
             do = "`webhookctl init` writes settings; `webhookctl serve` without any is a demo."
-            yield warning("settings", "settings", f"There are no settings here ({Path.cwd()}).", do)
+            yield warning(Area.SETTINGS, "settings", f"There are no settings here ({Path.cwd()}).", do)
         else:
-            yield must_fix("settings", "settings", str(error), _MEND_SETTINGS)
+            yield must_fix(Area.SETTINGS, "settings", str(error), _MEND_SETTINGS)
     store = path and _store_named_in(path)
     yield from _of_store(store_checkup.look(store, None), store) if store else ()
 
@@ -93,14 +93,14 @@ def _inspected(settings: Settings) -> Iterator[Finding]:
     source = settings.source or settings.folder
     if settings.demo:
         do = "`webhookctl init` writes settings for more than a trial."
-        yield warning("settings", "settings", f"There is no settings file in {source}: these are the demo's.", do)
+        yield warning(Area.SETTINGS, "settings", f"There is no settings file in {source}: these are the demo's.", do)
     for one in inspection.inspect(settings, os.environ):
         if one.fault:
-            yield must_fix("settings", one.name, one.fault, "`webhookctl config check` says whether it is right.")
+            yield must_fix(Area.SETTINGS, one.name, one.fault, "`webhookctl config check` says whether it is right.")
         elif one.note:
-            yield warning("settings", one.name, f"{one.what}: {one.note}", "")
+            yield warning(Area.SETTINGS, one.name, f"{one.what}: {one.note}", "")
         else:
-            yield ok("settings", one.name, f"{one.what}.")
+            yield ok(Area.SETTINGS, one.name, f"{one.what}.")
 
 
 def _files(settings: Settings, service: Person) -> Iterator[FileFact]:
