@@ -12,7 +12,7 @@ from webhookctl.adapters import checkup_posix as posix
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import checkup, open_store
 from webhookctl.adapters.store_sqlite.connection import Connection
-from webhookctl.core.checkup import Role
+from webhookctl.core.checkup import Role, Starting
 from webhookctl.core.errors import StoreError
 
 COMMAND = '[actions.deliver]\ncommand = ["{path}"]\n'
@@ -338,3 +338,37 @@ def test_looking_needs_no_right_to_write(place: Place) -> None:
 
     with closing(connection), pytest.raises(StoreError), connection.writing() as raw:
         raw.execute("DELETE FROM events")
+
+
+def refuse(*_words: object) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_what_is_in_the_way_hides_nothing_else(place: Place) -> None:
+    """Where one thing can't be looked at, that is a finding, and the others are there."""
+    place.write()
+    place.fill(1)
+
+    place.patch.setattr(posix, "starting", refuse)
+
+    found = place.doctor("--offline")
+
+    assert (found.code, found.about("work")["says"]) == (1, "The system refused: Permission denied.")
+    assert "is whole" in found.about("store", "store")["says"]
+
+
+def test_folders_that_we_may_not_enter_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's home is none of ours."""
+    monkeypatch.setattr(Path, "is_dir", refuse)
+
+    assert posix.starting(tmp_path, tmp_path) == Starting()
+
+
+def test_a_folder_that_we_may_not_enter(place: Place) -> None:
+    """Whoever stands in another's folder is told so."""
+    place.patch.setattr(Path, "exists", refuse)
+
+    found = place.doctor("--offline")
+
+    assert (found.code, found.about("settings")["verdict"]) == (1, "must fix")
+    assert "can't be looked for: permission denied" in found.about("settings")["says"]

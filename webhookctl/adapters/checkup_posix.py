@@ -86,21 +86,23 @@ def starting(root: Path, home: Path) -> Starting:
             unreadable.append(str(path))
     serve = [name for name, text in texts if _names(text, _WORK)]
     poll = [name for name, text in texts if _names(text, frozenset({"poll"}))]
-    unreadable += [f"/{folder}" for folder in _TABLES if (root / folder).is_dir() and not _is_open(root / folder)]
+    unreadable += [f"/{folder}" for folder in _TABLES if _is_closed(root / folder)]
     return Starting(tuple(serve), tuple(poll), tuple(unreadable))
 
 
 def _candidates(root: Path, home: Path) -> Iterator[Path]:
     folders = [*(root / name for name in (*_UNITS, *_TABLES, *_OTHERS)), home / ".config/systemd/user"]
     for folder in folders:
-        if folder.is_file():
-            yield folder
-        with suppress(OSError):
-            yield from (path for path in sorted(folder.iterdir()) if path.is_file())
+        with suppress(OSError):  # a folder that we may not enter, or that there is not
+            yield from (path for path in _within(folder) if path.is_file())
 
 
-def _is_open(folder: Path) -> bool:
-    return os.access(folder, os.R_OK | os.X_OK)
+def _within(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else [folder]
+
+
+def _is_closed(folder: Path) -> bool:
+    return os.access(folder, os.F_OK) and not os.access(folder, os.R_OK)
 
 
 def _names(text: str, commands: frozenset[str]) -> bool:

@@ -130,7 +130,7 @@ def found_program(program: str, path: str) -> Path | None:
     """Return the file that a command's first word names, whether it can be run or not."""
     places = [Path(program)] if "/" in program else [Path(folder) / program for folder in path.split(os.pathsep)]
     runnable = shutil.which(program, path=path)
-    return Path(runnable) if runnable else next((place for place in places if place.exists()), None)
+    return Path(runnable) if runnable else next((place for place in places if os.path.exists(place)), None)  # noqa: PTH110 - `Path.exists` may raise
 
 
 def _program_fault(program: str, path: str) -> str | None:
@@ -157,7 +157,7 @@ def _interpreter_fault(script: Path) -> str | None:
     if line.endswith(b"\r\n"):
         return f"{script} has the line ends of Windows, so that nothing can run it: dos2unix {script}"
     words = line[2:].decode("utf-8", "replace").split()
-    if words and Path(words[0]).exists():
+    if words and os.path.exists(words[0]):  # noqa: PTH110 - as above
         return None
     return f"{script} is to be run by {words[0] if words else 'nothing'}, which is not there: mend its first line."
 

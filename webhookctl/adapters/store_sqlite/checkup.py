@@ -33,8 +33,13 @@ def look(path: Path, cipher: Cipher | None) -> StoreFact:
     """Look at the store at `path`; without a cipher nothing is opened."""
     version = library_version()
     fact = StoreFact(str(path), ".".join(map(str, version)), wal=journal_for(version) is Journal.WAL)
-    if not path.exists():
+    try:
+        path.stat()
+    except FileNotFoundError:
         return replace(fact, missing=True)
+    except OSError as error:
+        said = f"The store {path} can't be looked at: {(error.strerror or 'refused').lower()}."
+        return replace(fact, fault=said)
     try:
         connection = Connection(path, busy_ms=_BUSY_MS, only_read=True)
     except StoreError as error:

@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from webhookctl.adapters import checkup_posix as posix
 from webhookctl.adapters.store_sqlite import checkup as store_checkup
 from webhookctl.config import Settings
 from webhookctl.core.checkup import Area, FileFact, Finding, Person, Role, StoreFact, Verdict, must_fix, ok, warning
-from webhookctl.core.errors import SettingsError
+from webhookctl.core.errors import SettingsError, WebhookctlError
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.signatures import Secret
 from webhookctl.flows import doctor
@@ -35,6 +35,10 @@ def examine(named: Path | None, *, offline: bool) -> list[Finding]:
         settings = wiring.settings(named)
     except SettingsError as error:
         found += _without_settings(named, error)
+    except OSError as error:
+        do = "Run it as the user that the settings belong to, or in another folder."
+        said = f"The settings can't be looked for: {(error.strerror or 'refused').lower()}: {error.filename}."
+        found.append(must_fix(Area.SETTINGS, "settings", said, do))
     else:
         found += _with_settings(settings, offline=offline)
     return doctor.sorted_by_weight(found)
@@ -72,20 +76,33 @@ def _store_named_in(path: Path) -> Path | None:
 
 
 def _with_settings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
-    inspected = list(_inspected(settings))
+    inspected = list(_tried(Area.SETTINGS, lambda: _inspected(settings)))
     faulty = {one.name for one in inspected if one.verdict is Verdict.MUST_FIX}
-    yield from inspected
-    service = posix.keeper(settings.store.path)
-    looked_at = (fact for fact in _files(settings, service) if fact.name not in faulty)
-    yield from files.findings(list(looked_at), posix.us(), service)
-    yield from _of_secrets(settings, faulty)
     store = store_checkup.look(settings.store.path, _cipher(settings))
-    yield from _of_store(store, settings.store.path)
+    yield from inspected
+    yield from _tried(Area.FILES, lambda: _of_files(settings, faulty))
+    yield from _tried(Area.SECRETS, lambda: _of_secrets(settings, faulty))
+    yield from _tried(Area.STORE, lambda: _of_store(store, settings.store.path))
     yield from store_rules.of_rotation(store, wiring.secret_references(settings, None))
-    yield from exposure.findings(_listener(settings), wiring.now_ms())
-    yield from _of_work(settings, store)
+    yield from _tried(Area.LISTENERS, lambda: exposure.findings(_listener(settings), wiring.now_ms()))
+    yield from _tried(Area.WORK, lambda: _of_work(settings, store))
     if not offline:
-        yield from network.findings(settings)
+        yield from _tried(Area.NETWORK, lambda: network.findings(settings))
+
+
+def _tried(area: Area, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Look; what is in the way there must not hide what can be seen elsewhere."""
+    try:
+        yield from look()
+    except (WebhookctlError, OSError) as error:
+        said = str(error) if isinstance(error, WebhookctlError) else f"The system refused: {error.strerror}."
+        yield must_fix(area, area.value, said, "Mend that, and look again: more of it may be wrong.")
+
+
+def _of_files(settings: Settings, faulty: Collection[str]) -> Iterator[Finding]:
+    service = posix.keeper(settings.store.path)
+    found = [fact for fact in _files(settings, service) if fact.name not in faulty]
+    yield from files.findings(found, posix.us(), service)
 
 
 def _inspected(settings: Settings) -> Iterator[Finding]:
@@ -145,7 +162,7 @@ def references(settings: Settings) -> dict[str, SecretRef]:
     return found
 
 
-def _of_secrets(settings: Settings, faulty: Iterable[str]) -> Iterator[Finding]:
+def _of_secrets(settings: Settings, faulty: Collection[str]) -> Iterator[Finding]:
     """Judge what `config check` could read; the store's keys have a form of their own, which it has checked."""
     read = dict[str, Secret]()
     for name, reference in references(settings).items():
