@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from shutil import get_terminal_size
-from textwrap import wrap
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.core.errors import UsageError
@@ -109,8 +109,9 @@ def paragraph(text: str, then: str = "") -> None:
         _write(sys.stdout, whole)
         return
     width = get_terminal_size().columns
-    for indent, part in (("", text), ("    ", then)):
-        for line in wrap(printable(part), max(width, _NARROWEST), initial_indent=indent, subsequent_indent="    "):
+    lines = TextWrapper(max(width, _NARROWEST), subsequent_indent="    ", break_on_hyphens=False)
+    for lines.initial_indent, part in (("", text), ("    ", then)):
+        for line in lines.wrap(printable(part)):
             _write(sys.stdout, line)
 
 
