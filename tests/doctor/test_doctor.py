@@ -152,6 +152,28 @@ def test_a_damaged_store(place: Place, harm: object) -> None:
     assert lying_there(place.folder) == before
 
 
+def test_a_page_that_nobody_reads_is_damaged(place: Place) -> None:
+    """All can be read that is asked for, and still it is told: SQLite looks at every page."""
+    place.write()
+    place.fill(1)
+    path = place.folder / "shop.db"
+    with (
+        closing(open_store(path, AesGcmCipher([bytes.fromhex(KEY)]), create=False)) as opened,
+        opened.connection.reading() as raw,
+    ):
+        statement = "SELECT rootpage FROM sqlite_master WHERE name = 'interventions_of_order'"
+        (page,) = raw.execute(statement).fetchone()
+        (size,) = raw.execute("PRAGMA page_size").fetchone()
+    data = bytearray(path.read_bytes())
+    data[(page - 1) * size] = 0xEE
+    path.write_bytes(data)
+
+    found = place.doctor("--offline")
+
+    assert (found.code, found.about("store", "store")["verdict"]) == (1, "must fix")
+    assert "pages that contradict each other" in found.about("store", "store")["says"]
+
+
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
