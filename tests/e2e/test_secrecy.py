@@ -22,6 +22,7 @@ from werkzeug import Request, Response
 from tests.cli.test_help import COMMANDS
 from tests.e2e.program import Program, free_port, until
 from webhookctl import cli, wiring
+from webhookctl.wiring import upkeeping
 
 CODE, PIN, SERIAL = "CANRY-Q7W2E-9XKLM", "84731956", "SNX-5521-7788-0043"
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"canary picture" * 12).decode()
@@ -237,9 +238,9 @@ def test_a_fault_of_ours_shows_no_code(monkeypatch: pytest.MonkeyPatch, capsys: 
     def stumble(*_: object, **__: object) -> None:
         raise ValueError(f"what is {CODE}?")
 
-    for target in ("settings", "store", "handled_kinds"):
+    for of, target in ((wiring, "settings"), (upkeeping, "looked_at"), (wiring, "handled_kinds")):
         with monkeypatch.context() as patch:
-            patch.setattr(wiring, target, stumble)
+            patch.setattr(of, target, stumble)
             assert _run(["orders", "show", "ORD-1"], patch) == 70
 
     err = capsys.readouterr().err

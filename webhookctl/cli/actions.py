@@ -4,7 +4,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import looking, options, output
 from webhookctl.core.errors import NotFoundError, UsageError
 from webhookctl.core.orders import ActionKind, ActionState, Intervention
 
@@ -41,7 +41,7 @@ def list_(
 
     first, last = options.window(since, until)
     settings = wiring.settings(context.obj.config)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         found = store.outbox.find(ActionQuery(supplier, kind, state, reference, first, last, limit))
     rows = [report.action_row(action, wiring.handled_kinds(settings)) for action in found]
     if as_json:
@@ -71,7 +71,7 @@ def show(context: typer.Context, action_id: TheId, as_json: options.AsJson = Fal
     from webhookctl.flows import report
 
     settings = wiring.settings(context.obj.config)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         found = store.outbox.get(action_id)
         if found is None:
             raise _unknown(action_id)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import looking, options, output
 from webhookctl.core.events import EventState
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def list_(
 
     first, last = options.window(since, until)
     query = EventQuery(supplier, type_, state, reference, order_id, first, last, limit)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with looking.store(context, wiring.settings(context.obj.config)) as store:
         rows = [report.event_row(event) for event in store.events.find(query)]
     if as_json:
         output.show_json(rows)
@@ -76,7 +76,7 @@ def show(
     settings = wiring.settings(context.obj.config)
     if raw:
         return _emit_raw(settings, event_id, reason)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         event = wiring.stored_event(store, event_id)
         looks = store.events.reveals(event.id)
     hidden = wiring.proof(settings, event.supplier)

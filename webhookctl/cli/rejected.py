@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import consent, options, output
+from webhookctl.cli import consent, looking, options, output
 from webhookctl.core.errors import ExitCode, Reason
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def list_(
     from webhookctl.flows import report
 
     query = _query(supplier, reason, since, until, limit)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with looking.store(context, wiring.settings(context.obj.config)) as store:
         rows = [report.rejected_row(one) for one in store.quarantine.find(query)]
     if as_json:
         output.show_json(rows)
@@ -77,7 +77,7 @@ def show(
     from webhookctl.flows import report
 
     settings = wiring.settings(context.obj.config)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         found = wiring.kept_rejection(store, number)
     hidden = wiring.proof(settings, found.supplier)
     page = report.rejected_page(found, wiring.mapping(settings, found.supplier), hidden)

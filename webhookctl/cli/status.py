@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import looking, options, output
 
 _DAY_MS = 86_400_000
 
@@ -21,7 +21,7 @@ def status(context: typer.Context, as_json: options.AsJson = False, utc: options
     from webhookctl.flows import report
 
     settings = wiring.settings(context.obj.config)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         now = options.now_ms()
         summary = store.reports.summary(now=now)
         spans = [store.leases.endings(since=now - days * _DAY_MS) for days in (1, 7)]

@@ -211,7 +211,29 @@ def migrate(connection: Connection, *, create: bool) -> None:
             migrations.apply(Database(raw, execute_plugins=False, recursive_triggers=False))
 
 
+def pending(connection: Connection) -> tuple[list[str], list[str]]:
+    """Return the migrations that the store has had, and those that it lacks; raises as `migrate`."""
+    with connection.reading() as raw:
+        applied = _applied(connection, raw, create=False)
+    names = [name for name, _ in _MIGRATIONS]
+    return [name for name in names if name in applied], [name for name in names if name not in applied]
+
+
+def as_made(raw: "sqlite3.Connection") -> None:
+    """Make the tables of the present schema in an empty database."""
+    from sqlite_utils import Database  # noqa: PLC0415 - as in `migrate`
+
+    database = Database(raw, execute_plugins=False, recursive_triggers=False)
+    for _, migration in _MIGRATIONS:
+        migration(database)
+
+
 def _is_current(connection: Connection, raw: "sqlite3.Connection", *, create: bool) -> bool:
+    return _applied(connection, raw, create=create) == _KNOWN
+
+
+def _applied(connection: Connection, raw: "sqlite3.Connection", *, create: bool) -> set[str]:
+    """Return which migrations the file has had; raises where it is newer, or no store at all."""
     tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     applied = set()
     if "_sqlite_migrations" in tables:
@@ -226,7 +248,7 @@ def _is_current(connection: Connection, raw: "sqlite3.Connection", *, create: bo
         raise StoreError(f"The SQLite file {connection.path} belongs to another program: mend [store] url.")
     if not applied and not create:
         raise StoreError(f"The file {connection.path} holds no store yet: run `webhookctl init` or `webhookctl serve`.")
-    return applied == _KNOWN
+    return applied
 
 
 def refuse_wrong_key(connection: Connection, cipher: Cipher) -> None:
