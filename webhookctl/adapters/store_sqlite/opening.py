@@ -112,6 +112,8 @@ def _lacking(connection: Looking) -> list[str]:
     except StoreError:
         if not connection.left_out:
             raise
+        if "sqlite_master" not in connection.left_out:  # only what says so is damaged: read it as if it were ours
+            return []
         raise StoreBrokenError(
             f"The store {connection.path} is damaged where it says what it holds: nothing can be read. Nothing was "
             "changed. Keep the file, and bring back a backup with `webhookctl store restore FILE`."
