@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def filled(made: Path, tmp_path: Path) -> Path:
-    return shutil.copy(made, tmp_path / "shop.db")
+    return Path(shutil.copy(made, tmp_path / "shop.db"))
 
 
 def _opened(path: Path) -> "closing[SqliteStore]":

@@ -81,6 +81,7 @@ def _asked(arguments: Sequence[str]) -> Sequence[str]:
     return arguments[1:] if arguments[:1] and arguments[0].startswith("--config=") else arguments
 
 
+completing.hurry(os.environ)
 _register(_asked(completing.words(os.environ) or sys.argv[1:]))
 
 
