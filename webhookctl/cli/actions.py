@@ -4,7 +4,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from webhookctl.cli import looking, options, output
+from webhookctl.cli import completing, looking, options, output
 from webhookctl.core.errors import NotFoundError, UsageError
 from webhookctl.core.orders import ActionKind, ActionState, Intervention
 
@@ -13,7 +13,12 @@ _RETRIED = (ActionState.DEAD, ActionState.WAITING)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at deliveries, refunds, alerts; try again.")
 
-TheId = Annotated[str, typer.Argument(metavar="ID", help="An action's id, or a beginning that no other has.")]
+TheId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="An action's id, or a beginning that no other has.", autocompletion=completing.action_ids
+    ),
+]
 
 
 def register(parent: typer.Typer) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import looking, options, output
+from webhookctl.cli import completing, looking, options, output
 from webhookctl.core.events import EventState
 
 if TYPE_CHECKING:
@@ -26,10 +26,16 @@ def register(parent: typer.Typer) -> None:
 def list_(
     context: typer.Context,
     supplier: options.Supplier = None,
-    type_: Annotated[str | None, typer.Option("--type", help="Only this type, as order.failed.")] = None,
+    type_: Annotated[
+        str | None,
+        typer.Option("--type", help="Only this type, as order.failed.", autocompletion=completing.event_types),
+    ] = None,
     state: Annotated[EventState | None, typer.Option("--state", help="Only in this state.")] = None,
     reference: options.Reference = None,
-    order_id: Annotated[str | None, typer.Option("--order-id", help="Only this supplier's order id.")] = None,
+    order_id: Annotated[
+        str | None,
+        typer.Option("--order-id", help="Only this supplier's order id.", autocompletion=completing.order_ids),
+    ] = None,
     since: options.Since = None,
     until: options.Until = None,
     limit: options.Limit = 50,
@@ -63,7 +69,12 @@ def _cells(row: dict[str, object], *, utc: bool) -> tuple[str, ...]:
 )
 def show(
     context: typer.Context,
-    event_id: Annotated[str, typer.Argument(metavar="ID", help="The number, or the delivery id, of an event.")],
+    event_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="The number, or the delivery id, of an event.", autocompletion=completing.event_ids
+        ),
+    ],
     raw: Annotated[bool, typer.Option("--raw", help="The request as it came, as raw HTTP; needs --reason.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why --raw; written down before it is shown.")] = "",
     as_json: options.AsJson = False,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import consent, looking, options, output
+from webhookctl.cli import completing, consent, looking, options, output
 from webhookctl.core.errors import ExitCode, Reason
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def _cells(row: dict[str, Any], *, utc: bool) -> tuple[str, ...]:
 @app.command("show", epilog="Try: webhookctl rejected show 17, webhookctl rejected show 17 --json.")
 def show(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="ID", help="Its number in the list.")],
+    number: Annotated[
+        int, typer.Argument(metavar="ID", help="Its number in the list.", autocompletion=completing.rejected_ids)
+    ],
     as_json: options.AsJson = False,
     utc: options.Utc = False,
 ) -> None:

@@ -13,6 +13,7 @@ from webhookctl.adapters.cipher_clear import ClearCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.errors import NotFoundError, SettingsError, UsageError
 from webhookctl.core.orders import ActionKind
+from webhookctl.settings_file import DEMO_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 # Linux: the one that goes on while the machine sleeps.
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-_DEMO_MARK: Final = "demo.secret"
 
 
 def now_ms() -> int:
@@ -54,7 +54,7 @@ def settings(named: Path | None) -> "Settings":
     found = config.find(named, os.environ, Path.cwd())
     if found is not None:
         return config.load(found, os.environ)
-    if (Path.cwd() / _DEMO_MARK).exists():
+    if (Path.cwd() / DEMO_MARK).exists():
         return config.demo_settings(Path.cwd(), os.environ)
     raise SettingsError(
         f"There are no settings here: no {config.FILE_NAME} in {Path.cwd()}, and none that --config or "

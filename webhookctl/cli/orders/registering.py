@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import completing, options, output
 from webhookctl.core.errors import ExitCode, PersonNeededError, UsageError
 from webhookctl.core.orders import Registered
 
@@ -21,7 +21,13 @@ _MOST_TOLD = 100
 
 Supplier = Annotated[
     str | None,
-    typer.Option("--supplier", "-s", help="Where it was ordered; the only one there is.", show_default=False),
+    typer.Option(
+        "--supplier",
+        "-s",
+        help="Where it was ordered; the only one there is.",
+        show_default=False,
+        autocompletion=completing.suppliers,
+    ),
 ]
 
 
