@@ -8,9 +8,11 @@ from pathlib import Path
 from webhookctl.config.api_settings import ApiSettings
 from webhookctl.config.door_settings import DoorSettings
 from webhookctl.config.settings import keys_of
+from webhookctl.core.checkup import Area
 from webhookctl.core.events import EventType
 from webhookctl.core.orders import TABLE, Cell
 from webhookctl.core.signatures import Scheme
+from webhookctl.flows.health import MEASURES
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -79,3 +81,20 @@ def test_the_table_of_doors_is_the_programs() -> None:
     rows = [line for line in section.splitlines() if line.startswith("| `")]
 
     assert {key for row in rows for key in re.findall(r"`(\w+)`", cells(row)[0])} == set(DoorSettings.model_fields)
+
+
+def test_the_table_of_doctor_is_the_programs() -> None:
+    """Each area that is looked at is told, in the program's order, and no other."""
+    assert [row[0].strip("`") for row in rows_under("table of doctor")] == [area.value for area in Area]
+
+
+def test_the_table_of_measures_is_the_programs() -> None:
+    """Each number that a monitor gets stands there with its bounds."""
+    rows = rows_under("table of measures")
+    told_bounds = {name: row[2:] for row in rows for name in re.findall("`([a-z_]+)`", row[0])}
+    bounds = {
+        one.label: ["" if bound is None else str(bound) for bound in (one.warning, one.critical)] for one in MEASURES
+    }
+
+    assert told_bounds.pop("disk_free") == ["below four times the floor", "below the floor"]
+    assert told_bounds == bounds

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from webhookctl import suppliers
-from webhookctl.cli import inspection, installation
+from webhookctl.cli import installation
 from webhookctl.config import load
 from webhookctl.core.errors import SettingsError
+from webhookctl.wiring import inspection
 
 STEPS = re.compile(r"^==== \d+\. ([^\n]*) ====\n(.*?)(?=^====|\Z)", re.MULTILINE | re.DOTALL)
 STEP = {"files": "The service's own user", "serve": "systemd: webhookctl serve", "poll": "systemd: webhookctl poll"}

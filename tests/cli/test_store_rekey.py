@@ -166,4 +166,5 @@ def test_a_command_that_can_not_be_run(
     code = run(monkeypatch, folder, f'{BOTH}\n[actions.refund]\ncommand = ["{program}"]', "config", "check")
 
     assert code == ExitCode.SETTINGS
-    assert f"actions.refund.command: {program} is not there, or may not be run." in capsys.readouterr().err
+    words = "is not there." if mode is None else f"is there, and may not be run: chmod +x {program}"
+    assert f"actions.refund.command: {program} {words}" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from tests.store.building import (
 from webhookctl.core.deliveries import Via
 from webhookctl.core.orders import ActionKind, ActionState, Move
 from webhookctl.core.ports.outbox import Settlement
+from webhookctl.core.ports.quarantine import RejectedQuery
 from webhookctl.core.quarantine import Bounds
 
 DAY = 86_400_000
@@ -107,3 +108,23 @@ def test_rejections_are_counted(store: Store) -> None:
     store.quarantine.keep([rejection(1), rejection(2)], Bounds(), now=NOW)
 
     assert store.reports.summary(now=NOW).rejected == 2
+
+
+def test_what_presses(store: Store) -> None:
+    """Deliveries that wait for too long are counted, and what was rejected of late; nothing else is."""
+    first, second = arrive(store, 1, 2)
+    asked = (action(), action(ActionKind.NOTIFY))
+    moves = [
+        Move(with_code(order(name), "CODE"), tuple(replace(one, subject=name) for one in asked))
+        for name in ("ORD-1", "ORD-2")
+    ]
+    store.events.apply([application(first, *moves[:1], key=b"a")], now=NOW)
+    store.events.apply([application(second, *moves[1:], key=b"b")], now=NOW + 10)
+    store.quarantine.keep([rejection(1), rejection(2)], Bounds(10, 1 << 20, 10, DAY), now=NOW)
+    times = [one.received_at for one in store.quarantine.find(RejectedQuery())]
+
+    early = store.reports.pressing(asked_before=NOW + 1, rejected_since=max(times))
+    late = store.reports.pressing(asked_before=NOW + 11, rejected_since=min(times))
+
+    assert (early.undelivered, late.undelivered) == (1, 2)
+    assert (early.rejected, late.rejected) == (1, 2)

@@ -133,9 +133,14 @@ def _use_everything(store: SqliteStore) -> None:
     while mark is not None:
         mark = store.upkeep.rekey(mark, limit=2).mark
     _use_the_quarantine(store)
+    _report_everything(store)
+    _ask_about_everything(store)
+
+
+def _report_everything(store: SqliteStore) -> None:
     store.reports.summary(now=NOW)
     store.reports.secret_uses()
-    _ask_about_everything(store)
+    store.reports.pressing(asked_before=NOW, rejected_since=NOW)
 
 
 def _use_the_quarantine(store: SqliteStore) -> None:

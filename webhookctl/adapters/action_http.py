@@ -94,10 +94,17 @@ class HttpAction:
         breaker.silent(self.steady()) if answer.status in _NOBODY_HOME else breaker.answered()
         return self._judged(answer, task)
 
+    async def ping(self, message_id: str, document: bytes, *, timeout_s: float) -> Answer:
+        """Post, signed as an action would be, what asks for nothing; raises as `Outbound.post`."""
+        return await self._signed(message_id, document, timeout_s)
+
     async def _posted(self, task: Task) -> Answer:
-        signed = sign(self.scheme, self.key, body=task.document, now=self.clock(), message_id=task.action.id)
+        return await self._signed(task.action.id, task.document, self.timeout_s)
+
+    async def _signed(self, message_id: str, document: bytes, timeout_s: float) -> Answer:
+        signed = sign(self.scheme, self.key, body=document, now=self.clock(), message_id=message_id)
         headers = {**signed.headers, "content-type": "application/json", "user-agent": f"webhookctl/{__version__}"}
-        return await self.outbound.post(self.url, body=signed.body, headers=headers, timeout_s=self.timeout_s)
+        return await self.outbound.post(self.url, body=signed.body, headers=headers, timeout_s=timeout_s)
 
     def _judged(self, answer: Answer, task: Task) -> Result:
         meaning = _OF_STATUS.get(answer.status) or _OF_CLASS.get(answer.status // 100, _Meaning.LATER)

@@ -34,9 +34,15 @@ class FreeSpace:
 
 def is_low(path: Path) -> bool:
     """Ask the disk; what it can't say is left to the next write to find out."""
+    found = room(path)
+    return found is not None and found[0] < found[1]
+
+
+def room(path: Path) -> tuple[int, int] | None:
+    """Return how many bytes are left, and below how many it is low; None where the disk does not say."""
     try:
         found = os.statvfs(path)
     except OSError:
-        return False
+        return None
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-    return free < min(FLOOR, total // FLOOR_SHARE)
+    return free, min(FLOOR, total // FLOOR_SHARE)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from ssl import SSLContext
+from ssl import SSLContext, cert_time_to_seconds
 from typing import Final
 
 import aiohttp
@@ -153,6 +153,23 @@ class Outbound:
             if head is None:
                 raise _explained(error, url, timeout_s) from None
         return Answer(head.status_code, head.headers, bytes(kept[:most]), complete)
+
+    async def certificate_end(self, url: str, timeout_s: float) -> int | None:
+        """Return when the certificate of the host of `url` ends, in milliseconds since 1970; None where it has none.
+
+        Nor where it can't be had: what a request to the same host meets says why.
+        """
+        target, _ = _target(url)
+        if target.scheme != "https":
+            return None
+        try:
+            async with asyncio.timeout(timeout_s):
+                _, writer = await asyncio.open_connection(target.host, target.port or 443, ssl=self._tls)
+        except _EXPECTED:
+            return None
+        found = writer.get_extra_info("peercert") or {}
+        writer.close()
+        return round(cert_time_to_seconds(found["notAfter"]) * SECOND) if "notAfter" in found else None
 
     def _request(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float

@@ -5,13 +5,18 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.core.errors import UsageError
 from webhookctl.core.redaction import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+_NARROWEST: Final = 20
 
 
 def say(text: str = "") -> None:
@@ -95,6 +100,18 @@ def message(headers: Iterable[Sequence[str]], body: object) -> None:
         return
     for line in json.dumps(body, indent=2, ensure_ascii=False).splitlines():
         emit(line)
+
+
+def paragraph(text: str, then: str = "") -> None:
+    """Write a sentence and what follows from it: indented lines cut at blanks on a terminal, one line in a pipe."""
+    whole = printable(f"{text} {then}".rstrip())
+    if not sys.stdout.isatty():
+        _write(sys.stdout, whole)
+        return
+    width = get_terminal_size().columns
+    for indent, part in (("", text), ("    ", then)):
+        for line in wrap(printable(part), max(width, _NARROWEST), initial_indent=indent, subsequent_indent="    "):
+            _write(sys.stdout, line)
 
 
 def heading(text: str) -> None:

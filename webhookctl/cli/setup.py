@@ -10,8 +10,8 @@ from webhookctl.cli import completing, options, output
 from webhookctl.core.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
-    from webhookctl.cli import inspection
     from webhookctl.config import Settings
+    from webhookctl.wiring import inspection
 
 config_app = typer.Typer(no_args_is_help=True, help="Show or check the settings.")
 
@@ -61,7 +61,7 @@ def show(context: typer.Context, as_json: options.AsJson = False) -> None:
 @config_app.command(epilog="Try: webhookctl config check, webhookctl --config shop.toml config check --json.")
 def check(context: typer.Context, as_json: options.AsJson = False) -> None:
     """Read the settings and every secret, and say what will not work; exit code 3 if anything will not."""
-    from webhookctl.cli import inspection
+    from webhookctl.wiring import inspection
 
     settings = _settings(context)
     if settings is None:

@@ -1,22 +1,54 @@
 """The shop at a glance."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from webhookctl.cli import looking, options, output
+from webhookctl.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from webhookctl.core.ports.reports import Summary
 
 _DAY_MS = 86_400_000
 
 
 def register(parent: typer.Typer) -> None:
     """Add the command `status`."""
-    parent.command(epilog="Try: webhookctl status, webhookctl status --json.")(status)
+    parent.command(epilog="Try: webhookctl status, webhookctl status --json, webhookctl status --check.")(status)
 
 
-def status(context: typer.Context, as_json: options.AsJson = False, utc: options.Utc = False) -> None:
-    """Show how many orders, events and actions there are, and what needs a person first."""
+Check = Annotated[bool, typer.Option("--check", help="One line and an exit code of 0 to 3, as Nagios has them.")]
+
+
+def status(
+    context: typer.Context, check: Check = False, as_json: options.AsJson = False, utc: options.Utc = False
+) -> None:
+    """Show how many orders, events and actions there are, and what needs a person first.
+
+    Exit code 6 where a person must decide: something is held, ambiguous or dead.
+    """
+    if check:
+        _check(context.obj.config)
+    from webhookctl.flows import health
+
+    summary, page = _looked_up(context)
+    output.show_json(page) if as_json else _print(page, utc=utc)
+    if health.needs_a_decision(summary):
+        raise typer.Exit(ExitCode.PERSON)
+
+
+def _check(named: Path | None) -> NoReturn:
+    from webhookctl.wiring import health
+
+    level, said = health.check(named)
+    output.emit(said)
+    raise typer.Exit(level)
+
+
+def _looked_up(context: typer.Context) -> "tuple[Summary, dict[str, Any]]":
     from webhookctl import wiring
     from webhookctl.flows import report
 
@@ -28,7 +60,7 @@ def status(context: typer.Context, as_json: options.AsJson = False, utc: options
         standings = [store.leases.standing(name) for name in wiring.asked_suppliers(settings)]
     page = report.summary_page(summary, wiring.handled_kinds(settings), str(wiring.store_path(settings)))
     page["polling"] = report.polling_page(spans[0], spans[1], standings)
-    output.show_json(page) if as_json else _print(page, utc=utc)
+    return summary, page
 
 
 def _print(page: dict[str, Any], *, utc: bool) -> None:

@@ -27,6 +27,8 @@ from webhookctl.core.orders import Action, ActionKind, Order
 from webhookctl.core.redaction import Code, printable, redact_text
 
 VERSION: Final = 1
+PING: Final = "ping"
+"""The type of what is no action."""
 _MASK: Final = "•••••"
 _MOST_KEPT: Final = 1024
 _MOST_SHOWN: Final = 3 * 1024
@@ -50,6 +52,15 @@ def document(action: Action, order: Order | None) -> bytes:
             "order": _order(order, with_codes=action.kind is ActionKind.DELIVER) if order else None,
             "paid": {"amount": paid.amount, "currency": paid.currency} if paid else None,
         }
+    )
+
+
+def ping(message_id: str, now: int) -> bytes:
+    """Return the document that asks for nothing: the fields of all others, of no order and no action."""
+    nothing = dict.fromkeys(("supplier", "reference", "order", "paid"))
+    said = {"cause": "doctor", "detail": "webhookctl doctor asks whether you are there: do nothing, answer 2xx."}
+    return orjson.dumps(
+        {"version": VERSION, "type": PING, "id": message_id, "created_at": exact(now), **said, **nothing}
     )
 
 

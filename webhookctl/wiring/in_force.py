@@ -186,10 +186,11 @@ def door(settings: Settings, name: str) -> SupplierDoor:
 
 
 def _handlers(settings: Settings, outbound: "Outbound") -> dict[ActionKind, Handler]:
-    return {kind: _handler(settings, kind, one, outbound) for kind, one in settings.actions.by_kind().items()}
+    return {kind: handler_of(settings, kind, one, outbound) for kind, one in settings.actions.by_kind().items()}
 
 
-def _handler(settings: Settings, kind: ActionKind, one: HandlerSettings, outbound: "Outbound") -> Handler:
+def handler_of(settings: Settings, kind: ActionKind, one: HandlerSettings, outbound: "Outbound") -> Handler:
+    """Make ready what is done for one kind of action; raises `SettingsError` where its secret can't be used."""
     timeout_s = one.timeout / 1000
     if one.http is not None and one.secret is not None:
         from webhookctl.adapters.action_http import HttpAction  # noqa: PLC0415 - a dozen megabytes, for who works only

@@ -85,11 +85,17 @@ class Askers:
             names = [wanted.supplier]
         return [self._asking(settings, name, wanted) for name in names]
 
-    def _asking(self, settings: Settings, name: str, wanted: Wanted) -> Asking:
+    def caller(self, settings: Settings, name: str) -> Caller:
+        """Return who puts questions to this supplier; raises `SettingsError` where a secret can't be read."""
         one = settings.suppliers[name]
         if one.api is None or one.asked is None:
             raise SettingsError(f"suppliers.{name}.api is missing.")
-        caller = Caller(one.asked, self._authorisation(settings, name, one.api), self.outbound, now_ms)
+        return Caller(one.asked, self._authorisation(settings, name, one.api), self.outbound, now_ms)
+
+    def _asking(self, settings: Settings, name: str, wanted: Wanted) -> Asking:
+        one, caller = settings.suppliers[name], self.caller(settings, name)
+        if one.api is None:
+            raise SettingsError(f"suppliers.{name}.api is missing.")
         policy = one.api.policy
         if wanted.after_ms is not None:
             policy = type(policy)(wanted.after_ms, policy.give_up, policy.patience)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from webhookctl.adapters.store_sqlite.place import shared_file_system
+from webhookctl.adapters.store_sqlite.place import is_read_only, shared_file_system
 from webhookctl.core.errors import StoreBrokenError, StoreBusyError, StoreError, StoreFullError, UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ else:
     except ImportError:  # only Linux has it
         import sqlite3
 
+Error = sqlite3.Error
 DataError = sqlite3.DataError
 IntegrityError = sqlite3.IntegrityError
 
@@ -71,11 +72,17 @@ def journal_for(version: tuple[int, int, int]) -> Journal:
     return Journal.DELETE if version <= _LAST_AFFECTED else Journal.WAL
 
 
+def library_version() -> tuple[int, int, int]:
+    """Return the version of SQLite that opens the store."""
+    found: tuple[int, int, int] = sqlite3.sqlite_version_info
+    return found
+
+
 class Connection:
     """The one connection of a process: its threads take turns."""
 
     def __init__(self, path: Path, *, busy_ms: int, only_read: bool = False) -> None:
-        """Open the file, which must exist; `only_read` where nobody can write to its file system."""
+        """Open the file, which must exist; `only_read` where nobody can write to its file system, or nobody may."""
         self.path = path
         self._only_read = only_read
         self._busy_ms = busy_ms
@@ -104,8 +111,11 @@ class Connection:
     def _mode(self) -> str:
         if not self._only_read:
             return "mode=rw"
-        # Without a -wal the file itself is all there is; SQLite must be told so, or it would want to make a -shm.
-        return "mode=ro" if self.path.with_name(f"{self.path.name}-wal").exists() else "mode=ro&immutable=1"
+        # Without a -wal the file itself is all there is; SQLite must be told so, or it would want to make a -shm. Where
+        # there never is one, somebody may be writing: that is for SQLite's locks to say.
+        is_lone = self.journal is Journal.WAL or is_read_only(self.path)
+        has_wal = self.path.with_name(f"{self.path.name}-wal").exists()
+        return "mode=ro&immutable=1" if is_lone and not has_wal else "mode=ro"
 
     def _patiently_set_up(self) -> None:
         """SQLite's own patience does not reach as far as changing the journal, which two may do at once."""

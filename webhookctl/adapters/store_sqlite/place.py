@@ -83,11 +83,11 @@ def check_folder(path: Path, *, only_read: bool) -> None:
         )
 
 
-def who_else_writes(found: os.stat_result) -> str | None:
-    """Say who may write to a folder beside its owner; None: nobody."""
+def who_else_writes(found: os.stat_result, uid: int | None = None) -> str | None:
+    """Say who may write to a folder beside the user `uid` (None: us) and root; None: nobody."""
     if found.st_mode & stat.S_IWOTH:
         return "everybody"
-    if found.st_uid not in {0, os.geteuid()}:
+    if found.st_uid not in {0, os.geteuid() if uid is None else uid}:
         return "its owner, another user"
     if found.st_mode & stat.S_IWGRP and not _is_private_group(found):
         return "its group"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.core.events import EventState
-from webhookctl.core.ports.reports import Summary
+from webhookctl.core.ports.reports import Pressing, Summary
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +29,10 @@ _UNTOLD: Final = """
     WHERE state = 'waiting' AND kind = 'alert' AND error IS NOT NULL"""
 _REPEATS: Final = "SELECT coalesce(sum(n), 0) FROM repeats"
 _REJECTED: Final = "SELECT count(*) FROM rejected INDEXED BY rejected_by_time"
+_UNDELIVERED: Final = """
+    SELECT count(*) FROM actions INDEXED BY actions_due
+    WHERE state = 'waiting' AND kind = 'deliver' AND created_at < ?"""
+_REJECTED_SINCE: Final = "SELECT count(*) FROM rejected INDEXED BY rejected_by_time WHERE received_at >= ?"
 _LAST_MATCHES: Final = "SELECT supplier, matched, last_at FROM secret_uses"
 _OLDEST_QUEUED: Final = """
     SELECT received_at FROM events INDEXED BY events_queue WHERE state = 'queued' ORDER BY id LIMIT 1"""
@@ -56,6 +60,13 @@ class SqliteReports:
                 newest_event_at=_number(raw, _NEWEST),
                 journal_mode=self.connection.journal.value,
                 untold_alerts=_number(raw, _UNTOLD) or 0,
+            )
+
+    def pressing(self, *, asked_before: int, rejected_since: int) -> Pressing:
+        with self.connection.reading() as raw:
+            return Pressing(
+                undelivered=_number(raw, _UNDELIVERED, asked_before) or 0,
+                rejected=_number(raw, _REJECTED_SINCE, rejected_since) or 0,
             )
 
     def secret_uses(self) -> dict[tuple[str, str], int]:

@@ -116,6 +116,10 @@ class Caller:
             raise
         return body
 
+    async def greet(self, path: str, timeout_s: float) -> Answer:
+        """Put one question whatever the answer: raises `RefusedError` or `UpstreamError` where there is none."""
+        return await self._ask(path, self.api.headers, timeout_s)
+
     def well(self) -> None:
         """Note that an answer could be used."""
         self._failed = 0

@@ -29,11 +29,24 @@ class Summary:
     """Alerts that could not be sent so far; they are tried again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pressing:
+    """What a monitor asks for beside the counts of everything."""
+
+    undelivered: int
+    """Deliveries that wait and were asked for too long ago."""
+    rejected: int
+    """Of late."""
+
+
 class Reports(Protocol):
     """Questions that only look."""
 
     def summary(self, *, now: int) -> Summary:
         """Count everything."""
+
+    def pressing(self, *, asked_before: int, rejected_since: int) -> Pressing:
+        """Count deliveries that wait though asked for before then, and what was rejected since."""
 
     def secret_uses(self) -> dict[tuple[str, str], int]:
         """Return when a delivery that was applied matched each secret last, by (supplier, reference of the secret)."""

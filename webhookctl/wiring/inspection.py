@@ -11,6 +11,7 @@ from typing import Any, Final
 from webhookctl.adapters.action_notify import Channel
 from webhookctl.adapters.cipher_aesgcm import parse_key, shown_id
 from webhookctl.config import HandlerSettings, SecretRef, Settings, StoreSettings, admin_token
+from webhookctl.config.api_settings import ApiSettings
 from webhookctl.config.door_settings import path_secret
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.signatures import Scheme, Secret
@@ -18,6 +19,8 @@ from webhookctl.server.tls import tls_context
 from webhookctl.suppliers import preset
 
 _OTHERS_WRITE: Final = 0o002
+_LONGEST_LINE: Final = 256
+_OF_AUTH: Final = ("token", "username", "password", "client_id", "client_secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class _Look:
             in_path = partial(path_secret, allow_short=supplier.allow_short)
             for number, reference in enumerate(supplier.path_secret):
                 yield self._secret(f"suppliers.{name}.path_secret[{number}]", reference, in_path)
+            for place, reference in api_secrets(supplier.api).items():
+                yield self._secret(f"suppliers.{name}.api.auth.{place}", reference, _sendable)
 
     def at_actions(self) -> Iterator[Finding]:
         for kind, handler in self.settings.actions.by_kind().items():
@@ -88,8 +93,7 @@ class _Look:
     def _handler(self, name: str, handler: HandlerSettings) -> Iterator[Finding]:
         if handler.command is not None:
             program = handler.command[0]
-            found = shutil.which(program, path=self.environ.get("PATH", os.defpath))
-            yield Finding(f"{name}.command", program, None if found else f"{program} is not there, or may not be run.")
+            yield Finding(f"{name}.command", program, _program_fault(program, self.environ.get("PATH", os.defpath)))
         elif handler.http is not None and handler.secret is not None:
             in_clear = "what it says, codes too, goes to another machine unencrypted: use https, or a private network."
             yield Finding(f"{name}.http", handler.shown_url, note=in_clear if handler.travels_in_clear else None)
@@ -114,6 +118,53 @@ class _Look:
         except SettingsError as error:
             return Finding(name, str(reference), str(error))
         return Finding(name, str(reference))
+
+
+def api_secrets(api: ApiSettings | None) -> dict[str, SecretRef]:
+    """Return what shows a supplier's API who asks, by its key in `auth`."""
+    found = {place: getattr(api.auth, place) for place in _OF_AUTH} if api else {}
+    return {place: reference for place, reference in found.items() if reference is not None}
+
+
+def found_program(program: str, path: str) -> Path | None:
+    """Return the file that a command's first word names, whether it can be run or not."""
+    places = [Path(program)] if "/" in program else [Path(folder) / program for folder in path.split(os.pathsep)]
+    runnable = shutil.which(program, path=path)
+    return Path(runnable) if runnable else next((place for place in places if os.path.exists(place)), None)  # noqa: PTH110 - `Path.exists` may raise
+
+
+def _program_fault(program: str, path: str) -> str | None:
+    """Say why a command can't be started: at the first order would be too late."""
+    found = found_program(program, path)
+    if found is None:
+        return f"{program} is not there" + ("." if "/" in program else f": no folder of the PATH ({path}) has it.")
+    if found.is_dir():
+        return f"{found} is a folder: name the program in it."
+    if not os.access(found, os.X_OK):
+        return f"{found} is there, and may not be run: chmod +x {found}"
+    return _interpreter_fault(found)
+
+
+def _interpreter_fault(script: Path) -> str | None:
+    """A script names in its first line who runs it; one of the line ends of Windows makes that another name."""
+    try:
+        with script.open("rb") as file:
+            line = file.readline(_LONGEST_LINE)
+    except OSError:
+        return None  # it may be run all the same, by whoever may not read it
+    if not line.startswith(b"#!"):
+        return None
+    if line.endswith(b"\r\n"):
+        return f"{script} has the line ends of Windows, so that nothing can run it: dos2unix {script}"
+    words = line[2:].decode("utf-8", "replace").split()
+    if words and os.path.exists(words[0]):  # noqa: PTH110 - as above
+        return None
+    return f"{script} is to be run by {words[0] if words else 'nothing'}, which is not there: mend its first line."
+
+
+def _sendable(secret: Secret) -> None:
+    if not secret.value.isascii() or not secret.value.decode("ascii").isprintable():
+        raise SettingsError(f"{secret.reference} holds what can't be sent: only plain ASCII can.")
 
 
 def _decoder(scheme: Scheme, *, allow_short: bool = False) -> Callable[[Secret], object]:

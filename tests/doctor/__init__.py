@@ -1,0 +1,1 @@
+"""Is everything right? Asked of real files, stores, clocks and servers."""
