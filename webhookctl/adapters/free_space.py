@@ -32,11 +32,11 @@ class FreeSpace:
         return self._full
 
 
-def is_low(path: Path) -> bool:
-    """Ask the disk; what it can't say is left to the next write to find out."""
+def is_low(path: Path, *, beside: int = 0) -> bool:
+    """Ask the disk, as it would be with so many bytes less; what it can't say is left to the next write to find out."""
     try:
         found = os.statvfs(path)
     except OSError:
         return False
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-    return free < min(FLOOR, total // FLOOR_SHARE)
+    return free - beside < min(FLOOR, total // FLOOR_SHARE)

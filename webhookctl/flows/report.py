@@ -161,6 +161,7 @@ def order_row(order: Order) -> Row:
         "due_at": moments.on_page(order.due_at),
         "fulfilled_at": moments.on_page(order.fulfilled_at),
         "learned_by": order.learned_by.value,
+        "pruned_at": moments.on_page(order.pruned_at),
     }
 
 
@@ -219,6 +220,7 @@ def intervention_row(intervention: Intervention) -> Row:
 def story_page(story: Story, handled: Collection[ActionKind], return_window_ms: int | None = None) -> Row:
     """Say all of an order: what came, what it caused, how that went, what people did, and who looked at its codes."""
     return order_row(story.order) | {
+        "remains": story.order.remains,
         "paid": story.order.paid and f"{story.order.paid.amount} {story.order.paid.currency}",
         "ask_at": moments.on_page(story.order.ask_at),
         "return_until_at": moments.on_page(return_until(story.order, return_window_ms)),

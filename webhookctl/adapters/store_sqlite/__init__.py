@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webhookctl.adapters.store_sqlite.alarms import SqliteAlarms
+from webhookctl.adapters.store_sqlite.chores import SqliteChores
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
@@ -31,6 +32,7 @@ class SqliteStore:
     reports: SqliteReports
     upkeep: SqliteUpkeep
     leases: SqliteLeases
+    chores: SqliteChores
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -66,6 +68,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection, cipher),
         leases=SqliteLeases(connection),
+        chores=SqliteChores(connection),
         notices=(*notices, *_of_its_disk(connection)),
         connection=connection,
     )
