@@ -103,7 +103,7 @@ def making(found: Target) -> Iterator[Path]:
         raise StoreError(f"The backup {found.path} can't be written: {error.strerror}.") from None
     finally:
         with suppress(OSError):
-            if os.fstat(handle).st_ino == found.partial.lstat().st_ino:
+            if _is_at(found.partial, handle):
                 found.partial.unlink()
         os.close(handle)
 
@@ -111,29 +111,45 @@ def making(found: Target) -> Iterator[Path]:
 def _claimed(partial: Path) -> int:
     """Make the file and lock it, so that no other backup takes it for a leftover."""
     try:
-        with suppress(FileNotFoundError):
-            if _is_left_over(partial):
-                partial.unlink()
+        _forget_left_over(partial)
         handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, _PRIVATE)
     except FileExistsError:
-        raise StoreError(f"Another backup is being written to {partial.parent}: wait for its end.") from None
+        raise _busy(partial) from None
     except OSError as error:
         kind = StoreFullError if error.errno == errno.ENOSPC else StoreError
         raise kind(f"The backup's folder {partial.parent} can't be written to: {error.strerror}.") from None
     fcntl.flock(handle, fcntl.LOCK_EX)
+    if not _is_at(partial, handle):  # taken for a leftover before it was locked, by another that has begun meanwhile
+        os.close(handle)
+        raise _busy(partial)
     return handle
 
 
-def _is_left_over(partial: Path) -> bool:
-    """Say whether nobody writes it: whoever did was killed."""
-    handle = os.open(partial, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+def _busy(partial: Path) -> StoreError:
+    return StoreError(f"Another backup is being written to {partial.parent}: wait for its end.")
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _forget_left_over(partial: Path) -> None:
+    """Remove what nobody writes any more: whoever did was killed."""
+    try:
+        handle = os.open(partial, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(partial, handle):
+            partial.unlink()
     except BlockingIOError:
-        return False
+        pass
     finally:
         os.close(handle)
-    return True
 
 
 def _forget_leftovers(found: Target) -> None:
@@ -144,8 +160,7 @@ def _forget_leftovers(found: Target) -> None:
         name = path.name.removeprefix(".").removesuffix(".partial")
         if path.name == f".{name}.partial" and _is_of(found.series, name) and path != found.partial:
             with suppress(OSError):
-                if _is_left_over(path):
-                    path.unlink()
+                _forget_left_over(path)
 
 
 def forget_old(found: Target, keep: int) -> tuple[list[Path], list[Path]]:

@@ -21,6 +21,7 @@ from webhookctl.core.orders import (
     OrderStatus,
     return_until,
 )
+from webhookctl.core.ports.chores import Chore
 from webhookctl.core.ports.leases import Endings, Standing
 from webhookctl.core.ports.orders import Reveal, Story
 from webhookctl.core.ports.reports import Summary
@@ -289,6 +290,18 @@ def summary_page(summary: Summary, handled: Collection[ActionKind], store: str) 
         "newest_event_at": moments.on_page(summary.newest_event_at),
         "store": store,
         "journal_mode": summary.journal_mode,
+    }
+
+
+def keeping_page(chores: Collection[Chore]) -> Row:
+    """Say when the store was backed up and pruned last, and what it fails of."""
+    return {
+        one.name.value: {
+            "done_at": moments.on_page(one.done_at),
+            "failing_since": moments.on_page(one.failing_since),
+            "detail": one.detail,
+        }
+        for one in chores
     }
 
 
