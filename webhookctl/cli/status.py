@@ -57,9 +57,11 @@ def _looked_up(context: typer.Context) -> "tuple[Summary, dict[str, Any]]":
         now = options.now_ms()
         summary = store.reports.summary(now=now)
         spans = [store.leases.endings(since=now - days * _DAY_MS) for days in (1, 7)]
+        chores = store.chores.all().values()
         standings = [store.leases.standing(name) for name in wiring.asked_suppliers(settings)]
     page = report.summary_page(summary, wiring.handled_kinds(settings), str(wiring.store_path(settings)))
     page["polling"] = report.polling_page(spans[0], spans[1], standings)
+    page["keeping"] = report.keeping_page(chores)
     return summary, page
 
 
@@ -70,7 +72,8 @@ def _print(page: dict[str, Any], *, utc: bool) -> None:
 
 
 def _sections(page: dict[str, Any], *, utc: bool) -> Iterator[tuple[str, Iterable[tuple[str, object]]]]:
-    yield "Needs a person", page["needs_a_person"].items() or [("nothing", "")]
+    failing = {f"store {name} failing": one["detail"] for name, one in page["keeping"].items() if one["failing_since"]}
+    yield "Needs a person", [*page["needs_a_person"].items(), *failing.items()] or [("nothing", "")]
     if unhandled := page["waiting_for_a_handler"]:
         yield "Waiting for a handler", [(kind, f"{count}, set [actions.{kind}]") for kind, count in unhandled.items()]
     yield "Orders", [*page["orders"].items(), ("overdue", page["overdue_orders"])]
@@ -79,7 +82,15 @@ def _sections(page: dict[str, Any], *, utc: bool) -> Iterator[tuple[str, Iterabl
     if polling := page["polling"]:
         yield "Polling", [(name, _asked(one, utc=utc)) for name, one in polling.items()]
     newest = output.when(page["newest_event_at"], utc=utc)
-    yield "Store", [("file", page["store"]), ("journal", page["journal_mode"]), ("newest event", newest)]
+    kept = [(f"last {name}", _kept(one, utc=utc)) for name, one in page["keeping"].items()]
+    yield "Store", [("file", page["store"]), ("journal", page["journal_mode"]), ("newest event", newest), *kept]
+
+
+def _kept(one: dict[str, Any], *, utc: bool) -> str:
+    if one["failing_since"]:
+        since = output.when(one["failing_since"], utc=utc)
+        return f"{output.when(one['done_at'], utc=utc)}; fails since {since}"
+    return f"{output.when(one['done_at'], utc=utc)}, {one['detail']}"
 
 
 def _rejected(count: int) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ _SMALLEST_BODY: Final = 1024
 _LARGEST_BODY: Final = 64 * 1024**2
 """Each request's body is held in memory."""
 _SMALLEST_KEPT: Final = 1024**2
+_SHORTEST_RETENTION_MS: Final = 7 * 86_400_000
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _HIGHEST_PORT: Final = 65535
 
@@ -51,6 +52,14 @@ def duration(written: object) -> int:
         return round(durationpy.from_str(written).total_seconds() * 1000)
     except durationpy.DurationError:
         raise SettingsError("is too long a duration") from None
+
+
+def retention(written: object) -> int:
+    """Read how long things are kept: a duration of a week at least, as disputes and late refunds take longer."""
+    milliseconds = duration(written)
+    if milliseconds < _SHORTEST_RETENTION_MS:
+        raise SettingsError('must be a week at least, such as "400d"')
+    return milliseconds
 
 
 def positive_duration(written: object) -> int:

@@ -21,6 +21,7 @@ from webhookctl.core.orders import (
     OrderStatus,
     return_until,
 )
+from webhookctl.core.ports.chores import Chore
 from webhookctl.core.ports.leases import Endings, Standing
 from webhookctl.core.ports.orders import Reveal, Story
 from webhookctl.core.ports.reports import Summary
@@ -161,6 +162,7 @@ def order_row(order: Order) -> Row:
         "due_at": moments.on_page(order.due_at),
         "fulfilled_at": moments.on_page(order.fulfilled_at),
         "learned_by": order.learned_by.value,
+        "pruned_at": moments.on_page(order.pruned_at),
     }
 
 
@@ -219,6 +221,7 @@ def intervention_row(intervention: Intervention) -> Row:
 def story_page(story: Story, handled: Collection[ActionKind], return_window_ms: int | None = None) -> Row:
     """Say all of an order: what came, what it caused, how that went, what people did, and who looked at its codes."""
     return order_row(story.order) | {
+        "remains": story.order.remains,
         "paid": story.order.paid and f"{story.order.paid.amount} {story.order.paid.currency}",
         "ask_at": moments.on_page(story.order.ask_at),
         "return_until_at": moments.on_page(return_until(story.order, return_window_ms)),
@@ -287,6 +290,18 @@ def summary_page(summary: Summary, handled: Collection[ActionKind], store: str) 
         "newest_event_at": moments.on_page(summary.newest_event_at),
         "store": store,
         "journal_mode": summary.journal_mode,
+    }
+
+
+def keeping_page(chores: Collection[Chore]) -> Row:
+    """Say when the store was backed up and pruned last, and what it fails of."""
+    return {
+        one.name.value: {
+            "done_at": moments.on_page(one.done_at),
+            "failing_since": moments.on_page(one.failing_since),
+            "detail": one.detail,
+        }
+        for one in chores
     }
 
 

@@ -23,6 +23,7 @@ else:
 Error = sqlite3.Error
 DataError = sqlite3.DataError
 IntegrityError = sqlite3.IntegrityError
+SqliteError = sqlite3.Error
 
 BUSY_MS: Final = 2_500
 _LOOK_AGAIN_S: Final = 0.02
@@ -78,6 +79,12 @@ def library_version() -> tuple[int, int, int]:
     return found
 
 
+def connect(path: Path, mode: str, busy_ms: int = 0) -> "sqlite3.Connection":
+    """Open a file as it is: transactions are ours to begin, and threads ours to keep apart."""
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(uri, uri=True, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
+
+
 class Connection:
     """The one connection of a process: its threads take turns."""
 
@@ -94,19 +101,17 @@ class Connection:
         self.shared = shared_file_system(path)
         self.journal = Journal.DELETE if self.shared else journal_for(version)
         with self._in_words():
-            self._raw = sqlite3.connect(
-                f"{path.absolute().as_uri()}?{self._mode()}",
-                uri=True,
-                timeout=busy_ms / 1000,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            self._raw = connect(path, self._mode(), busy_ms)
         try:
             with self._in_words():
                 self._patiently_set_up()
         except BaseException:
             self.close()
             raise
+
+    def another(self) -> "Connection":
+        """Open the same file once more, for what may take long."""
+        return Connection(self.path, busy_ms=self._busy_ms, only_read=self._only_read)
 
     def _mode(self) -> str:
         if not self._only_read:
@@ -200,6 +205,14 @@ class Connection:
         """Use the store no more; raises `StoreBrokenError` that says `what` was found in it."""
         self._broken = what
         raise StoreBrokenError(f"The store {self.path} {_WORDS[_CORRUPT]} ({what}).")
+
+    def checkpoint(self) -> None:
+        """Write what stands in the WAL into the file itself, as far as nobody has to wait for it."""
+        if self._only_read or self.journal is not Journal.WAL:
+            return
+        with self._lock, self._in_words():
+            self._check()
+            self._raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
         """Close it; where the disk has failed it stays as it is: SQLite would sync once more in closing."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from webhookctl.adapters.store_sqlite import locking
 from webhookctl.adapters.store_sqlite.alarms import SqliteAlarms
 from webhookctl.adapters.store_sqlite.checking import SqliteChecks
+from webhookctl.adapters.store_sqlite.chores import SqliteChores
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
@@ -39,6 +40,7 @@ class SqliteStore:
     upkeep: SqliteUpkeep
     checks: SqliteChecks
     leases: SqliteLeases
+    chores: SqliteChores
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -141,6 +143,7 @@ def _store(  # noqa: PLR0913 - what its ports are made of
         upkeep=SqliteUpkeep(connection, cipher),
         checks=SqliteChecks(connection, cipher, lost, lacking),
         leases=SqliteLeases(connection),
+        chores=SqliteChores(connection),
         notices=notices,
         connection=connection,
         use=use,

@@ -17,6 +17,7 @@ from webhookctl.core.orders.advancing import (
     advance,
 )
 from webhookctl.core.orders.deciding import hold, release
+from webhookctl.core.orders.past import REFERENCE_USED, refuse_pruned
 from webhookctl.core.orders.progress import how_far, return_until
 from webhookctl.core.orders.records import (
     OPEN,
@@ -43,6 +44,7 @@ __all__ = [
     "KNOWN_ELSEWHERE",
     "OPEN",
     "OTHER_ORDER_ID",
+    "REFERENCE_USED",
     "TABLE",
     "Action",
     "ActionKind",
@@ -66,6 +68,7 @@ __all__ = [
     "hold",
     "how_far",
     "paid",
+    "refuse_pruned",
     "register",
     "release",
     "return_until",

@@ -9,6 +9,7 @@ from typing import Any, Final
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Event, EventType, Item
 from webhookctl.core.orders.balances import balance_low, is_below
+from webhookctl.core.orders.past import of_the_past
 from webhookctl.core.orders.records import ActionKind, ActionState, Move, NewAction, Order, OrderStatus, Restraint
 from webhookctl.core.orders.table import TABLE, Cell, Duty
 from webhookctl.core.redaction import Code
@@ -64,7 +65,12 @@ def advance(order: Order | None, event: Event, policy: Policy, *, known_at: tupl
     cooldown = policy.balance_cooldown_ms
     if event.type is EventType.BALANCE_LOW or event.reference is None:
         return Move(None, balance_low(event, policy.low_balance, cooldown_ms=cooldown, now=now))
-    move = _hinted(order, event, policy, now) if event.hint else _told(order, event, policy, known_at, now)
+    if order is not None and order.pruned_at is not None:
+        move = of_the_past(order, event)
+    elif event.hint:
+        move = _hinted(order, event, policy, now)
+    else:
+        move = _told(order, event, policy, known_at, now)
     if is_below(event.balance, policy.low_balance):
         more = balance_low(event, policy.low_balance, cooldown_ms=cooldown, now=now)
         return replace(move, actions=move.actions + more)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from webhookctl.core.errors import UsageError
+from webhookctl.core.orders.past import refuse_pruned
 from webhookctl.core.orders.records import (
     OPEN,
     ActionKind,
@@ -23,6 +24,7 @@ _EFFECT = frozenset({ActionState.DONE, ActionState.RUNNING, ActionState.AMBIGUOU
 
 def hold(order: Order, intervention: Intervention) -> Move:
     """Hold an order: what it has not begun yet waits for a person, and so does what it will ask for."""
+    refuse_pruned(order, "held")
     if order.status is OrderStatus.REFUNDED:
         raise UsageError(f"Order {order.reference} is refunded: nothing goes on that could be held.")
     reason = f"{BY_HAND}: {intervention.reason}"
@@ -45,6 +47,7 @@ def release(
     states of the order's `deliver` and `refund`. Raises `UsageError` where there is nothing to let go, where both
     would take place, and where a refunded order would be delivered.
     """
+    refuse_pruned(order, "released")
     held = {kind for kind, state in actions.items() if state is ActionState.HELD}
     if order.held is None and not held:
         raise UsageError(f"Order {order.reference} is not held: there is nothing to let go.")

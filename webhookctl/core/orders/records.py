@@ -84,6 +84,10 @@ class Order:
     paid: Paid | None = None
     """None: not known."""
     items: tuple[Item, ...] = ()
+    pruned_at: int | None = None
+    """When its codes, events and actions were pruned; from then on nothing moves it."""
+    remains: str | None = None
+    """What was done about a pruned order, in words."""
 
     @property
     def key(self) -> tuple[str, str]:
