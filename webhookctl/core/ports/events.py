@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from webhookctl.core.events import Event, EventState, Spoken, StoredEvent, Unmapped
+from webhookctl.core.deliveries import Via
+from webhookctl.core.events import Event, EventState, Place, Spoken, StoredEvent, Unmapped
 from webhookctl.core.orders import Move
 from webhookctl.core.ports.orders import Reveal
 
@@ -62,7 +63,7 @@ class Applied(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Which events to list, newest first; None does not filter."""
+    """Which events are meant; None does not filter."""
 
     supplier: str | None = None
     type: str | None = None
@@ -72,6 +73,7 @@ class EventQuery:
     since: int | None = None
     until: int | None = None
     limit: int = 50
+    via: Via | None = None
 
 
 class Events(Protocol):
@@ -91,6 +93,13 @@ class Events(Protocol):
 
     def find(self, query: EventQuery) -> list[StoredEvent]:
         """List events, newest first, with empty headers and body."""
+
+    def walk(self, query: EventQuery, *, after: Place | None = None, opened: bool = False) -> list[StoredEvent]:
+        """Return up to `query.limit` events that stand behind `after`, oldest first.
+
+        The last one's place is the next `after`; an empty list is the end. Headers and body are only there where
+        `opened` asks for them; one that can't be opened says so in `unreadable`.
+        """
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this row number or delivery id, headers and body opened."""
