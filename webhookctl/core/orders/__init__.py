@@ -10,6 +10,7 @@ from webhookctl.core.orders.advancing import (
     HINT_UNASKED,
     HINT_UNKNOWN,
     KNOWN_ELSEWHERE,
+    OTHER_CODES,
     OTHER_ORDER_ID,
     CodesRule,
     ConfirmRule,
@@ -33,6 +34,7 @@ from webhookctl.core.orders.records import (
     Restraint,
 )
 from webhookctl.core.orders.registering import Registered, Registration, paid, register
+from webhookctl.core.orders.repeating import advance_again
 from webhookctl.core.orders.table import TABLE, Cell, Duty
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "HINT_UNKNOWN",
     "KNOWN_ELSEWHERE",
     "OPEN",
+    "OTHER_CODES",
     "OTHER_ORDER_ID",
     "TABLE",
     "Action",
@@ -63,6 +66,7 @@ __all__ = [
     "Registration",
     "Restraint",
     "advance",
+    "advance_again",
     "hold",
     "how_far",
     "paid",

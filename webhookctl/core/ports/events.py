@@ -31,10 +31,11 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What is to be written of one claimed event, in one transaction."""
+    """What is to be written of one event, claimed or handled again, in one transaction."""
 
     id: int
-    claim: str
+    claim: str | None
+    """None where it is handled again: written while the event stands as `before` says, and nobody holds it."""
     state: EventState
     """`done`, `ignored` or `dead`; the store makes it `duplicate` when `key` was seen before."""
     reason: str | None = None
@@ -45,6 +46,8 @@ class Application:
     moves: tuple[Move, ...] = ()
     orders: tuple[Spoken, ...] = ()
     """What was said of each order, where the delivery speaks of several."""
+    before: EventState | None = None
+    """The state that it was read in; of a claimed one that is `queued`, which its claim vouches for."""
 
 
 class Applied(StrEnum):
@@ -55,7 +58,7 @@ class Applied(StrEnum):
     STALE = "stale"
     """The order had moved on since it was read: nothing was written, read it again."""
     LOST = "lost"
-    """The claim had ended: nothing was written, it is somebody else's now."""
+    """The claim had ended, or what is handled again is not as it was read: nothing was written, another has it now."""
 
 
 @dataclass(frozen=True, slots=True)
