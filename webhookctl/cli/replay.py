@@ -1,4 +1,4 @@
-"""Handling again what came: after a bad deploy, a mended mapping, a lost database of the shop."""
+"""Handling again what came, or sending it elsewhere: after a bad deploy, a mended mapping, a lost database."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from webhookctl.cli import consent, options
+from webhookctl.cli import consent, options, resending
 from webhookctl.core.errors import UsageError
 from webhookctl.core.events import EventState
 
@@ -53,7 +53,9 @@ class Selected:
 def register(parent: typer.Typer) -> None:
     """Add `replay`."""
     parent.command(
-        epilog="Try: webhookctl replay missing --since 2d --dry-run, webhookctl replay all --supplier acme --yes."
+        cls=resending.Command,
+        epilog="Try: webhookctl replay missing --since 2d --dry-run, webhookctl replay 17 18 --reason 'case 47' "
+        "--to http://127.0.0.1:8700/webhooks/acme --sign fresh.",
     )(replay)
 
 
@@ -67,6 +69,19 @@ def replay(
     order_id: Annotated[str | None, typer.Option("--order-id", help="Only this supplier's order id.")] = None,
     since: options.Since = None,
     until: options.Until = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why codes leave the store; kept.")] = "",
+    to: resending.To = None,
+    sign: resending.Sign = None,
+    rate: resending.Rate = None,
+    concurrency: resending.Concurrency = 16,
+    header: resending.Header = None,
+    timeout: resending.Timeout = "10s",
+    max_failures: resending.MaxFailures = 10,
+    allow_url: resending.AllowUrl = False,
+    resume: resending.Resume = None,
+    secret_env: resending.SecretEnv = None,
+    secret_file: resending.SecretFile = None,
+    param: resending.Param = None,
     dry_run: consent.DryRun = False,
     yes: consent.Yes = False,
     as_json: options.AsJson = False,
@@ -76,4 +91,8 @@ def replay(
 
     first, last = options.window(since, until)
     selected = Selected.of(what, EventQuery(supplier, type_, state, reference, order_id, first, last))
-    del context, selected, dry_run, yes, as_json
+    signing = resending.Signing(sign, secret_env or [], secret_file or [], param or [])
+    pace = resending.Pace(rate, concurrency, timeout, max_failures)
+    outward = resending.Asked(to, resume, signing, pace, header or [], allow_url, reason, dry_run, yes, as_json)
+    if outward.is_meant:
+        resending.resend(context, outward, selected.what, selected.word, selected.query)

@@ -70,21 +70,35 @@ class Command(secrecy.Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """How it is signed, as the options say."""
+
+    sign: str | None = None
+    secret_env: Sequence[str] = ()
+    secret_file: Sequence[str] = ()
+    params: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast it goes, and for how long, as the options say."""
+
+    rate: str | None = None
+    concurrency: int = 16
+    timeout: str = "10s"
+    max_failures: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What the options say."""
 
     to: str | None = None
-    sign: str | None = None
-    rate: str | None = None
-    concurrency: int = 16
-    headers: Sequence[str] = ()
-    timeout: str = "10s"
-    max_failures: int = 10
-    allow_url: bool = False
     resume: str | None = None
-    secret_env: Sequence[str] = ()
-    secret_file: Sequence[str] = ()
-    params: Sequence[str] = ()
+    signing: Signing = Signing()
+    pace: Pace = Pace()
+    headers: Sequence[str] = ()
+    allow_url: bool = False
     reason: str = ""
     dry_run: bool = False
     yes: bool = False
@@ -92,23 +106,17 @@ class Asked:
 
     @property
     def is_meant(self) -> bool:
-        """Return whether anything is to be sent elsewhere at all."""
-        return self.to is not None or self.resume is not None
-
-    def refuse_without_target(self) -> None:
-        """Raise `UsageError` where an option was given that means nothing without --to."""
-        given = {
-            "--sign": self.sign,
-            "--rate": self.rate,
-            "--header": self.headers,
-            "--allow-url": self.allow_url,
-            "--secret-env": self.secret_env,
-            "--secret-file": self.secret_file,
-            "--param": self.params,
-        }
-        for option, value in given.items():
-            if value and not self.is_meant:
-                raise UsageError(f"{option} belongs to --to.")
+        """Return whether it is to be sent elsewhere; raises `UsageError` for options that mean nothing without."""
+        if self.to is not None or self.resume is not None:
+            return True
+        if (self.signing, self.pace, list(self.headers), self.allow_url) == (
+            Signing(None, [], [], []),
+            Pace(),
+            [],
+            False,
+        ):
+            return False
+        raise UsageError("How something is sent was said, but not where to: add --to URL, or leave those options out.")
 
 
 def resend(context: typer.Context, asked: Asked, what: Sequence[str], word: str | None, query: "EventQuery") -> None:

@@ -12,7 +12,7 @@ import typer
 
 from webhookctl import suppliers, wiring
 from webhookctl.cli import consent, options, output, requests, schemes, secrecy
-from webhookctl.cli.resending import NEWEST, Asked, telling
+from webhookctl.cli.resending import NEWEST, Asked, Signing, telling
 from webhookctl.config import SecretRef, SecretSource, units
 from webhookctl.core import moments
 from webhookctl.core.errors import SettingsError, UsageError
@@ -117,7 +117,7 @@ class Plan:
 def _resume(settings: "Settings", asked: Asked) -> None:
     replayed, counts = resending.resumable(settings, _number(asked.resume or NEWEST))
     _refuse_other(replayed, asked)
-    wanted = _wanted(settings, replace(asked, to=replayed.target, sign=replayed.sign))
+    wanted = _wanted(settings, replace(asked, to=replayed.target, signing=replace(asked.signing, sign=replayed.sign)))
     route = resending.route(settings, wanted)
     left = sum(counts.values()) - counts[ReplayState.TAKEN]
     telling.resumed(replayed, counts, left, asked)
@@ -141,7 +141,7 @@ def _refuse_other(replayed: Replay, asked: Asked) -> None:
     """What a replay has begun it ends: the same way to the same place."""
     if asked.to not in {None, replayed.target}:
         raise UsageError(f"Replay {replayed.id} does not go there: leave out --to, or begin another without --resume.")
-    if asked.sign not in {None, replayed.sign}:
+    if asked.signing.sign not in {None, replayed.sign}:
         raise UsageError(f"Replay {replayed.id} is signed {replayed.sign}: leave out --sign, or begin another.")
 
 
@@ -174,16 +174,16 @@ def _settings_if_any(context: typer.Context) -> "Settings | None":
 
 
 def _wanted(settings: "Settings | None", asked: Asked) -> Wanted:
-    sign = asked.sign or AS_RECEIVED
+    sign, pace = asked.signing.sign or AS_RECEIVED, asked.pace
     return Wanted(
         to=asked.to or "",
         sign=sign,
-        signer=_signer(settings, sign, asked),
+        signer=_signer(settings, sign, asked.signing, asked.to or ""),
         headers=tuple(_headers(asked.headers)),
-        per_second=None if asked.rate is None else _unit("--rate", units.rate, asked.rate),
-        concurrency=asked.concurrency,
-        timeout_s=_unit("--timeout", units.positive_duration, asked.timeout) / 1000,
-        max_failures=asked.max_failures,
+        per_second=None if pace.rate is None else _unit("--rate", units.rate, pace.rate),
+        concurrency=pace.concurrency,
+        timeout_s=_unit("--timeout", units.positive_duration, pace.timeout) / 1000,
+        max_failures=pace.max_failures,
         allow_url=asked.allow_url,
     )
 
@@ -195,7 +195,7 @@ def _unit(option: str, read: "Callable[[object], float]", written: str) -> float
         raise UsageError(f"{option} {str(error).replace(' in quotes', '')}.") from None
 
 
-def _signer(settings: "Settings | None", sign: str, asked: Asked) -> Signer | None:
+def _signer(settings: "Settings | None", sign: str, asked: Signing, to: str) -> Signer | None:
     """Return who signs by a preset; None where the settings know, or nobody signs."""
     if sign in {AS_RECEIVED, FRESH} or (settings and sign in settings.suppliers):
         return None
@@ -209,7 +209,7 @@ def _signer(settings: "Settings | None", sign: str, asked: Asked) -> Signer | No
     if scheme.kind is Kind.NONE:
         return Signer(sign, scheme, None)
     secret = secrecy.read(asked.secret_env, asked.secret_file)[0]
-    return Signer(sign, scheme, scheme.signing_key(secret, allow_short=True), asked.to or "")
+    return Signer(sign, scheme, scheme.signing_key(secret, allow_short=True), to)
 
 
 def _headers(lines: Sequence[str]) -> Iterator[tuple[bytes, bytes]]:

@@ -115,7 +115,7 @@ def end(ended: Ended, asked: Asked) -> None:
     if ended.taken_over:
         raise StoreBusyError(f"Replay {ended.replay_id} was taken over by another process, which goes on with it.")
     if ended.too_many_failures:
-        output.say(f"Stopped after {asked.max_failures} failures (--max-failures).")
+        output.say(f"Stopped after {asked.pace.max_failures} failures (--max-failures).")
     if ended.left and ended.replay_id is not None:
         output.say(f"`webhookctl replay --resume {ended.replay_id}` goes on{_with_the_same(asked)}.")
     if ended.interrupted:
@@ -126,12 +126,12 @@ def end(ended: Ended, asked: Asked) -> None:
 
 def _with_the_same(asked: Asked) -> str:
     """Name the options that are not kept."""
-    given = {
+    given: dict[str, object] = {
         "--allow-url": asked.allow_url,
         "--header": asked.headers,
-        "--rate": asked.rate,
-        "--secret-env": asked.secret_env,
-        "--secret-file": asked.secret_file,
+        "--rate": asked.pace.rate,
+        "--secret-env": asked.signing.secret_env,
+        "--secret-file": asked.signing.secret_file,
     }
     names = [name for name, value in given.items() if value]
     return f", with the same {', '.join(names)}" if names else ""
