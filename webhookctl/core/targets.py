@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port != _PORTS[self.scheme] else "")
 
     @property
     def says_loopback(self) -> bool:
@@ -106,13 +106,13 @@ def check_url(url: str, *, named: Collection[Origin], allowed: bool) -> Origin:
         return origin
     if not allowed:
         raise UsageError(
-            f"--to {origin.scheme}://{origin.host} is another machine, and what is sent may hold codes: name it in the "
+            f"--to {origin} is another machine, and what is sent may hold codes: name it in the "
             "settings ([replay] targets), or add --allow-url if it is meant."
         )
     if origin.scheme != "https":
         raise UsageError(
-            f"--to {origin.host} by http:// would let anybody on the way read codes: use https://, or name it in the "
-            "settings ([replay] targets)."
+            f"--to {origin} would let anybody on the way read codes: use https://, or name it in the settings "
+            "([replay] targets)."
         )
     return origin
 

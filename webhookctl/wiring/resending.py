@@ -175,6 +175,7 @@ def begin(  # noqa: PLR0913, PLR0917 - what a replay consists of
                 opened.replays.add(replay_id, numbers[at : at + _ADDED_AT_ONCE], wanted.seen(look))
                 opened.replays.renew(replay_id, claim, until=_until())
             opened.replays.complete(replay_id)
+            watch.began(replay_id)
             return _run_kept(opened, replay_id, claim, wanted, way, watch)
 
 
@@ -235,7 +236,6 @@ def _claimed(replays: Replays, replay_id: int, watch: "Watch") -> Iterator[str]:
 def _run_kept(  # noqa: PLR0913, PLR0917 - what `begin` and `resume` have in common
     opened: "SqliteStore", replay_id: int, claim: str, wanted: Wanted, way: Route, watch: Watch
 ) -> Ended:
-    watch.began(replay_id)
     kept = Kept(opened.replays, replay_id, claim, now_ms)
     ended = loops.run(_run(kept, wanted, way, watch))
     ended.replay_id = replay_id

@@ -22,7 +22,7 @@ from webhookctl.core.ports.orders import Reveal
 from webhookctl.core.ports.replays import Parcel, Replay, ReplayState
 from webhookctl.core.signatures import Kind
 from webhookctl.flows.resend import Signer
-from webhookctl.flows.selection import selected
+from webhookctl.flows.selection import EVERYTHING, selected
 from webhookctl.wiring import resending
 from webhookctl.wiring.resending import AS_RECEIVED, FRESH, Wanted
 
@@ -76,7 +76,7 @@ class Plan:
     @classmethod
     def of(cls, settings: "Settings", what: Sequence[str], word: str | None, query: "EventQuery") -> "Plan":
         """Find them."""
-        plan = cls()
+        plan, query = cls(), replace(query, limit=EVERYTHING)
         with wiring.store(settings) as store:
             if word == "failed":
                 raise UsageError("`failed` means dead actions, which are not sent elsewhere: say `missing`, or which.")
@@ -111,7 +111,8 @@ class Plan:
             output.say("No such event: nothing is sent.")
         else:
             span = f"from {output.when(first)} to {output.when(last)}"
-            output.say(f"{telling.events(len(self.numbers))} {span} ({whose}) go to {wanted.shown}.")
+            go = "goes" if len(self.numbers) == 1 else "go"
+            output.say(f"{telling.events(len(self.numbers))} {span} ({whose}) {go} to {wanted.shown}.")
 
 
 def _resume(settings: "Settings", asked: Asked) -> None:
@@ -124,7 +125,7 @@ def _resume(settings: "Settings", asked: Asked) -> None:
     if asked.dry_run or not left:
         return
     look = Reveal(options.now_ms(), wiring.who(), asked.reason.strip() or replayed.look.reason)
-    with telling.watched(left, as_json=asked.as_json) as watch:
+    with telling.watched(left, as_json=asked.as_json, replay_id=replayed.id) as watch:
         ended = resending.resume(settings, wanted, route, replayed.id, look, watch)
     telling.end(ended, asked)
 

@@ -73,11 +73,11 @@ class _Lines:
 
 
 @contextmanager
-def watched(count: int, *, as_json: bool, of_files: bool = False) -> Iterator[Watch]:
+def watched(count: int, *, as_json: bool, of_files: bool = False, replay_id: int | None = None) -> Iterator[Watch]:
     """Show what comes of each, and how far all is."""
     has_bar = count > _MANY and output.is_watched()
     with output.paced_progress("Sending", count) if has_bar else nullcontext(_quiet) as advance:
-        lines = _Lines(as_json, of_files, has_bar and sys.stdout.isatty(), advance)
+        lines = _Lines(as_json, of_files, has_bar and sys.stdout.isatty(), advance, replay_id)
         lines.begin()
         yield Watch(lines.verdict, lines.began, _say_waiting)
 
