@@ -170,7 +170,7 @@ def begin(  # noqa: PLR0913, PLR0917 - what a replay consists of
     """Write down what is sent and who sees it, then send; `numbers` are those of the events."""
     with store(settings) as opened:
         replay_id = opened.replays.begin(wanted.to, wanted.sign, look)
-        with _claimed(opened.replays, replay_id, watch) as claim:
+        with claimed(opened.replays, replay_id, watch) as claim:
             for at in range(0, len(numbers), _ADDED_AT_ONCE):
                 opened.replays.add(replay_id, numbers[at : at + _ADDED_AT_ONCE], wanted.seen(look))
                 opened.replays.renew(replay_id, claim, until=_until())
@@ -195,7 +195,7 @@ def resume(  # noqa: PLR0913, PLR0917 - as above
     settings: "Settings", wanted: Wanted, way: Route, replay_id: int, look: Reveal, watch: Watch
 ) -> Ended:
     """Go on with what the target has not taken, as far as is known."""
-    with store(settings) as opened, _claimed(opened.replays, replay_id, watch) as claim:
+    with store(settings) as opened, claimed(opened.replays, replay_id, watch) as claim:
         last: int | None = 0
         while last is not None:
             last = opened.replays.reopen(replay_id, wanted.seen(look), after=last, limit=_ADDED_AT_ONCE)
@@ -218,7 +218,7 @@ def _until() -> int:
 
 
 @contextmanager
-def _claimed(replays: Replays, replay_id: int, watch: "Watch") -> Iterator[str]:
+def claimed(replays: Replays, replay_id: int, watch: "Watch") -> Iterator[str]:
     """Make the replay ours, once a claim has ended that its holder did not live to let go of."""
     claim, seen = secrets.token_hex(8), None
     while (until := replays.claim(replay_id, claim, now=_clock()(), until=_until())) is not None:
