@@ -9,6 +9,7 @@ import pytest
 
 from tests.resending.scene import BROKEN, CODE, LOOK, OK, Got, listening, make_shop
 from webhookctl import wiring
+from webhookctl.config import Settings, load
 from webhookctl.core.deliveries import Delivery
 from webhookctl.core.errors import NotFoundError, StoreBusyError, UsageError
 from webhookctl.core.ports.replays import ReplayState
@@ -240,7 +241,7 @@ def test_two_at_once_send_each_event_once(tmp_path: Path) -> None:
     assert sorted(target.references) == sorted(shop.bodies)
 
 
-def _resume_elsewhere(settings: wiring.config.Settings) -> None:
+def _resume_elsewhere(settings: Settings) -> None:
     """Claim as another process does."""
     with wiring.store(settings) as store, resending.claimed(store.replays, 1, resending.Watch(lambda _: None)):
         raise AssertionError("two have it")
@@ -302,7 +303,7 @@ def test_who_cannot_sign_is_told_before_anything_is_sent(tmp_path: Path) -> None
         '[store]\nurl = "sqlite:webhookctl.db"\nkeys = ["file:webhookctl.key"]\n'
         '[suppliers.ed]\npreset = "standard-webhooks-ed25519"\nsecrets = ["env:NONE"]\n'
     )
-    settings = wiring.config.load(tmp_path / "webhookctl.toml", {})
+    settings = load(tmp_path / "webhookctl.toml", {})
     wanted = resending.Wanted("http://127.0.0.1:1/", "fresh")
 
     with pytest.raises(UsageError, match="ed signs with a private key, which only the supplier has"):

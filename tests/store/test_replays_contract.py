@@ -52,9 +52,10 @@ def test_adding_is_seen_at_each_event(store: Store, replay: int) -> None:
 
 def test_taking_begins_in_order_and_once(store: Store, replay: int) -> None:
     """With headers and body as they came; what was begun is not begun again."""
-    first, second, third = store.replays.take(replay, "c", 2), store.replays.take(replay, "c", 2), []
+    first, second = store.replays.take(replay, "c", 2), store.replays.take(replay, "c", 2)
 
-    assert (taken(first), taken(second), taken(third)) == ([(1, 1), (2, 1)], [(3, 1)], [])
+    assert (taken(first), taken(second)) == ([(1, 1), (2, 1)], [(3, 1)])
+    assert store.replays.take(replay, "c", 2) == []
     assert (first[0].headers, first[0].body, first[0].supplier) == (HEADERS, verified(1).delivery.body, "acme")
     assert store.replays.counts(replay) == {ReplayState.SENDING: 3, ReplayState.TAKEN: 0}
 
