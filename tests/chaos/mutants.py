@@ -95,7 +95,7 @@ MUTANTS = (
     _mutant(
         "an event is applied without its claim",
         "tests/store/test_events_contract.py::test_whoever_lost_the_claim_writes_nothing",
-        (f"{_STORE}/applying.py", "if claim == claims[number]}", "if claim}"),
+        (f"{_STORE}/applying.py", "and claim == application.claim", "and claim is not None"),
     ),
     _mutant(
         "of a batch that was raced the stale order is written all the same",

@@ -25,14 +25,16 @@ from tests.store.building import (
 )
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
+from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import Reason
-from webhookctl.core.events import EventState, EventType, Spoken
+from webhookctl.core.events import EventState, EventType, Place, Spoken
 from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, NewAction, OrderStatus, Restraint
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.leases import Concern, Settled, Standing
 from webhookctl.core.ports.orders import OrderQuery, Reveal
 from webhookctl.core.ports.outbox import ActionQuery, Settlement
 from webhookctl.core.ports.quarantine import RejectedQuery
+from webhookctl.core.ports.replays import ReplayState, Verdict
 from webhookctl.core.quarantine import Bounds
 
 _ALLOWED = {
@@ -60,6 +62,8 @@ _ALLOWED = {
     "SCAN rejected USING INDEX rejected_by_time",
     # A row per supplier and day.
     "SCAN repeats",
+    # A row per replay, from the newest on.
+    "SCAN replays",
     # A row per secret.
     "SCAN secret_uses",
     # What the quarantine holds, without touching its table.
@@ -154,6 +158,23 @@ def _use_the_quarantine(store: SqliteStore) -> None:
         store.quarantine.admit([(one.id, verified(10))])
 
 
+def _send_elsewhere(store: SqliteStore) -> None:
+    look = Reveal(NOW, "ada", "why")
+    number = store.replays.begin("http://127.0.0.1", "fresh", look)
+    store.replays.add(number, [1, 2], look)
+    store.replays.complete(number)
+    store.replays.claim(number, "c", now=NOW, until=NOW + 9)
+    store.replays.claim(number, "d", now=NOW, until=NOW + 9)
+    store.replays.renew(number, "c", until=NOW + 9)
+    (first, *_) = store.replays.take(number, "c", 9)
+    store.replays.settle(number, "c", [Verdict(first.number, "1", ReplayState.TAKEN, 200, 1, "")], now=NOW)
+    store.replays.reopen(number, look, after=0, limit=9)
+    store.replays.get(number)
+    store.replays.get(None)
+    store.replays.counts(number)
+    store.replays.release(number, "c")
+
+
 def _ask_about_everything(store: SqliteStore) -> None:
     leases = store.leases
     moves = (Move(order("ORD-3")), Move(replace(order("ORD-4"), ask_at=NOW)))
@@ -186,8 +207,13 @@ def _list_everything(store: SqliteStore) -> None:
     for supplier, reference, (since, until) in itertools.product(suppliers, references, spans):
         for reason in (None, Reason.MISMATCH):
             store.quarantine.find(RejectedQuery(supplier, reason, since, until))
-        for state, type_, order_id in itertools.product((None, *EventState), (None, "order.created"), (None, "SUP-1")):
-            store.events.find(EventQuery(supplier, type_, state, reference, order_id, since, until))
+        for state, type_, order_id, via in itertools.product(
+            (None, *EventState), (None, "order.created"), (None, "SUP-1"), (None, Via.POLL)
+        ):
+            query = EventQuery(supplier, type_, state, reference, order_id, since, until, via=via)
+            store.events.find(query)
+            for after in (None, Place(NOW, 7)):
+                store.events.walk(query, after=after)
         for status in (None, *OrderStatus):
             store.orders.find(OrderQuery(supplier, status, reference, since, until))
         for kind, end in itertools.product((None, ActionKind.ALERT), (None, *ActionState)):
@@ -204,6 +230,7 @@ def test_every_query_has_its_index(sqlite: SqliteStore) -> None:
     seen = list[str]()
     _traced(sqlite, seen)
     _use_everything(sqlite)
+    _send_elsewhere(sqlite)
     _list_everything(sqlite)
 
     plans = _plans(sqlite, set(seen))
@@ -222,6 +249,14 @@ def test_long_lists_are_not_sorted(sqlite: SqliteStore) -> None:
         sqlite.events.find(EventQuery(state=state))
     sqlite.events.find(EventQuery(supplier="acme", until=NOW))
     sqlite.events.find(EventQuery(type="order.created"))
+    sqlite.events.find(EventQuery(via=Via.WEBHOOK))
+    for state, after in itertools.product((None, EventState.DONE), (None, Place(NOW, 7))):
+        for asked in (
+            EventQuery(state=state),
+            EventQuery(supplier="acme", state=state, since=NOW),
+            EventQuery(via=Via.POLL),
+        ):
+            sqlite.events.walk(asked, after=after, opened=True)
     sqlite.orders.find(OrderQuery(status=OrderStatus.FULFILLED))
     sqlite.orders.find(OrderQuery(supplier="acme"))
     sqlite.outbox.find(ActionQuery(state=ActionState.DONE, kind=ActionKind.DELIVER))
@@ -232,3 +267,17 @@ def test_long_lists_are_not_sorted(sqlite: SqliteStore) -> None:
     sorts = {one: plan for one, plan in plans.items() if any("TEMP B-TREE" in step for step in plan)}
     assert len(plans) >= 10
     assert {one for one in sorts if "state = 'queued'" not in one} == set()
+
+
+def test_a_walk_seeks_its_place(sqlite: SqliteStore) -> None:
+    """Each page begins at the moment where the last one ended, and reads nothing before it."""
+    seen = list[str]()
+    _traced(sqlite, seen)
+    for filters in ({}, {"supplier": "acme"}, {"via": Via.POLL}, {"state": EventState.DEAD}, {"type": "order.created"}):
+        sqlite.events.walk(EventQuery(since=NOW, **filters), after=Place(NOW, 7))
+
+    plans = _plans(sqlite, {one for one in seen if "state = 'queued'" not in one})
+
+    assert len(plans) == 5
+    for (step,) in plans.values():
+        assert step.endswith(("(received_at>?)", "AND received_at>?)"))

@@ -57,22 +57,8 @@ def _globals(
 
 
 _MODULES: Final = (
-    *(
-        "setup",
-        "serve",
-        "work",
-        "verify",
-        "sign",
-        "send",
-        "poll",
-        "demo",
-        "status",
-        "doctor",
-        "events",
-        "orders",
-        "actions",
-    ),
-    *("rejected", "store", "suppliers"),
+    *("setup", "serve", "work", "verify", "sign", "send", "poll", "replay", "demo", "status", "doctor", "events"),
+    *("orders", "actions", "rejected", "store", "suppliers"),
 )
 """Each registers its commands, in the order in which --help lists them."""
 _OF_OTHER_NAMES: Final = frozenset({"setup"})

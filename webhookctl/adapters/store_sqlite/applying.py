@@ -93,11 +93,11 @@ class Applying:
         return [_applied(application, suppliers, repeats) for application in applications]
 
     def _held(self, applications: Sequence[Application]) -> tuple[dict[int, str], set[int]]:
-        """Return the supplier of each event whose claim still holds, and which had several orders at an earlier try."""
-        claims = {application.id: application.claim for application in applications}
-        rows = self.raw.execute(_claims(len(claims)), tuple(claims)).fetchall()
-        held = {number: supplier for number, supplier, claim, _ in rows if claim == claims[number]}
-        return held, {number for number, _, _, several in rows if several}
+        """Return the supplier of each event that is still ours, and which had several orders at an earlier try."""
+        asked = {application.id: application for application in applications}
+        rows = self.raw.execute(_claims(len(asked)), (self.now, *asked)).fetchall()
+        held = {number: supplier for number, supplier, *stands, _ in rows if _is_ours(asked[number], *stands)}
+        return held, {number for number, *_, several in rows if several}
 
     def _late(self, applications: Sequence[Application]) -> dict[int, int]:
         """Return the webhooks that say what asking had learned, and by which event; counts that they came late."""
@@ -143,9 +143,16 @@ class Applying:
 def _claims(count: int) -> str:
     listed = ", ".join("?" * count)
     return (
-        "SELECT id, supplier, claim, EXISTS (SELECT 1 FROM event_orders WHERE event_id = id) "  # noqa: S608 - our own
-        f"FROM events WHERE id IN ({listed}) AND state = 'queued'"
+        "SELECT id, supplier, state, claim, claimed_until > ?, "  # noqa: S608 - our own words
+        "EXISTS (SELECT 1 FROM event_orders WHERE event_id = id) "
+        f"FROM events WHERE id IN ({listed})"
     )
+
+
+def _is_ours(application: Application, state: str, claim: str | None, claimed: int | None) -> bool:
+    if application.claim is None:
+        return state == application.before and not claimed
+    return state == EventState.QUEUED and claim == application.claim
 
 
 @lru_cache(256)

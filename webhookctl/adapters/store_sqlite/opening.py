@@ -18,6 +18,7 @@ from webhookctl.adapters.store_sqlite.orders import SqliteOrders
 from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
 from webhookctl.adapters.store_sqlite.place import is_read_only, prepare
 from webhookctl.adapters.store_sqlite.quarantine import SqliteQuarantine
+from webhookctl.adapters.store_sqlite.replays import SqliteReplays
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate, pending, refuse_wrong_key
 from webhookctl.adapters.store_sqlite.soundness import lost_in_words, refuse_damage, refuse_lost
@@ -41,6 +42,7 @@ class SqliteStore:
     checks: SqliteChecks
     leases: SqliteLeases
     chores: SqliteChores
+    replays: SqliteReplays
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -144,6 +146,7 @@ def _store(  # noqa: PLR0913 - what its ports are made of
         checks=SqliteChecks(connection, cipher, lost, lacking),
         leases=SqliteLeases(connection),
         chores=SqliteChores(connection),
+        replays=SqliteReplays(connection, cipher),
         notices=notices,
         connection=connection,
         use=use,

@@ -10,6 +10,7 @@ from webhookctl.core.orders.advancing import (
     HINT_UNASKED,
     HINT_UNKNOWN,
     KNOWN_ELSEWHERE,
+    OTHER_CODES,
     OTHER_ORDER_ID,
     CodesRule,
     ConfirmRule,
@@ -34,6 +35,7 @@ from webhookctl.core.orders.records import (
     Restraint,
 )
 from webhookctl.core.orders.registering import Registered, Registration, paid, register
+from webhookctl.core.orders.repeating import advance_again
 from webhookctl.core.orders.table import TABLE, Cell, Duty
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "HINT_UNKNOWN",
     "KNOWN_ELSEWHERE",
     "OPEN",
+    "OTHER_CODES",
     "OTHER_ORDER_ID",
     "REFERENCE_USED",
     "TABLE",
@@ -65,6 +68,7 @@ __all__ = [
     "Registration",
     "Restraint",
     "advance",
+    "advance_again",
     "hold",
     "how_far",
     "paid",

@@ -50,6 +50,7 @@ class Policy:
 KNOWN_ELSEWHERE: Final = "another supplier has an order of this reference"
 OTHER_ORDER_ID: Final = "it came with another order id than before"
 CODES_MISSING: Final = "it is said to be fulfilled, but not every code came"
+OTHER_CODES: Final = "other codes"
 HINT_UNKNOWN: Final = "a hint about an order that is not known: it has to be created or registered first"
 HINT_UNASKED: Final = "a hint, and there is no API to ask whether it is true"
 HINT_ASKED: Final = "a hint: the supplier is asked"
@@ -220,7 +221,7 @@ def _actions(cell: Cell, order: Order | None, after: Order, event: Event) -> Ite
                 detail = (
                     f"Order {after.reference} was fulfilled again, with other codes than before: nothing was delivered."
                 )
-                yield _alert(after, "other codes", detail)
+                yield _alert(after, OTHER_CODES, detail)
             case _:  # a restraint, or a duty whose condition does not hold
                 pass
 

@@ -110,6 +110,8 @@ class NewAction:
     """Not added when one is younger than this that has the same subject, kind, and cause up to its colon."""
     about: ActionKind | None = None
     """Its detail is to end with how far the order's action of this kind has come, as it is when this is written."""
+    generation: int = 1
+    """Above 1 where a person has it done once more, under an id of its own."""
 
 
 @dataclass(frozen=True, slots=True)
