@@ -107,6 +107,39 @@ MUTANTS = (
         ),
     ),
     _mutant(
+        "a pruned order moves like any other",
+        "tests/store/test_sqlite_pruning.py::test_nothing_is_delivered_again",
+        (f"{_ORDERS}/advancing.py", "order.pruned_at is not None:", "order.pruned_at == 0:"),
+    ),
+    _mutant(
+        "a pruned event forgets its key",
+        "tests/store/test_sqlite_pruning.py::test_a_captured_delivery_is_known_for_ever",
+        (
+            f"{_STORE}/pruning.py",
+            "    raw.execute(_DROP_EVENTS, (listed,))",
+            "    raw.execute('DELETE FROM event_keys')\n    raw.execute(_DROP_EVENTS, (listed,))",
+        ),
+    ),
+    _mutant(
+        "an undelivered order is pruned",
+        "tests/store/test_sqlite_pruning.py::test_what_is_not_over_stays_whole",
+        (f"{_STORE}/pruning.py", "(a.state NOT IN ('done', 'cancelled') OR a.fin", "(a.fin"),
+    ),
+    _mutant(
+        "a backup takes another state with each step",
+        "tests/store/test_sqlite_backup.py::test_a_copy_never_begins_again",
+        (
+            f"{_STORE}/backing_up.py",
+            'raw.execute("SELECT count(*) FROM sqlite_master").fetchone()',
+            'raw.execute("COMMIT")',
+        ),
+    ),
+    _mutant(
+        "a backup is called one before it is checked",
+        "tests/store/test_sqlite_backup.py::test_a_damaged_copy_is_not_put_in_place",
+        (f"{_STORE}/backing_up.py", "_check(target, cipher, pace)", "0"),
+    ),
+    _mutant(
         "a hint is believed",
         "tests/core/test_orders.py::test_a_hint_makes_no_order",
         (f"{_ORDERS}/advancing.py", "if event.hint else", "if False else"),

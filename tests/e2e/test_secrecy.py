@@ -73,6 +73,8 @@ _VALUES: Final = {
     "REASON": ["a test looks"],
     "reason": ["a test looks"],
     "sample": ["payload.json"],
+    "older_than": ["7d"],
+    "AGE": ["7d"],
 }
 """What arguments are called with, by metavar or name; ids are looked up."""
 _FLAGS: Final = {"yes", "once", "dry_run"}

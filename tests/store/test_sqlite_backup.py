@@ -104,7 +104,7 @@ def test_the_wal_is_behind_us_afterwards(store: SqliteStore, folder: Path) -> No
         before = raw.execute("SELECT max(id) FROM events").fetchone()
     with closing(open_store(folder / "shop.db", CIPHER, create=False)) as other:
         _, logged, moved = other.connection._raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # noqa: SLF001 - how much is left
-    assert before == (101,)
+    assert before > (100,)
     assert logged == moved
 
 
@@ -190,7 +190,7 @@ def test_broken_off_nothing_is_left(
 
 def test_broken_off_while_it_is_checked(store: SqliteStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check of a large copy takes seconds: it ends at once, too."""
-    monkeypatch.setattr(backing_up, "_OPCODES", 10)
+    monkeypatch.setattr(backing_up, "_PAGES_CHECKED", 10)
 
     def stop(step: int) -> None:
         if step == 0:

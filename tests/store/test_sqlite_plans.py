@@ -29,6 +29,7 @@ from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import Reason
 from webhookctl.core.events import EventState, EventType, Place, Spoken
 from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, NewAction, OrderStatus, Restraint
+from webhookctl.core.ports.chores import ChoreName
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.leases import Concern, Settled, Standing
 from webhookctl.core.ports.orders import OrderQuery, Reveal
@@ -38,6 +39,8 @@ from webhookctl.core.ports.replays import ReplayState, Verdict
 from webhookctl.core.quarantine import Bounds
 
 _ALLOWED = {
+    # A row for each of two chores.
+    "SCAN chores",
     # What asking came to: each row is found by its rowid.
     "SCAN one VIRTUAL TABLE INDEX 1:",
     # What waits is all that is in these indexes.
@@ -147,6 +150,18 @@ def _report_everything(store: SqliteStore) -> None:
     store.reports.pressing(asked_before=NOW, rejected_since=NOW)
 
 
+def _look_after_everything(store: SqliteStore) -> None:
+    for plan in (True, False):
+        prune_mark = store.upkeep.prune(None, before=NOW + LEASE, now=NOW, limit=2, plan=plan).mark
+        while prune_mark is not None:
+            prune_mark = store.upkeep.prune(prune_mark, before=NOW + LEASE, now=NOW, limit=2, plan=plan).mark
+    store.upkeep.reclaim(pages=10)
+    store.chores.begin(ChoreName.PRUNE, every=1, again_after=1, now=NOW)
+    store.chores.end(ChoreName.PRUNE, done=False, detail="", now=NOW)
+    store.chores.end(ChoreName.PRUNE, done=True, detail="", now=NOW)
+    store.chores.all()
+
+
 def _use_the_quarantine(store: SqliteStore) -> None:
     store.events.record_reveal(1, Reveal(NOW, "ada", "why"))
     store.events.reveals(1)
@@ -232,6 +247,7 @@ def test_every_query_has_its_index(sqlite: SqliteStore) -> None:
     _use_everything(sqlite)
     _send_elsewhere(sqlite)
     _list_everything(sqlite)
+    _look_after_everything(sqlite)
 
     plans = _plans(sqlite, set(seen))
 

@@ -54,4 +54,4 @@ def back_up(
 
 def note(store: SqliteStore, done: BackedUp) -> None:
     """Write down for `status` that there is a backup."""
-    store.chores.end(ChoreName.BACKUP, done=True, detail=str(done.path), now=now_ms())
+    store.chores.end(ChoreName.BACKUP, done=True, detail=str(done.path.absolute()), now=now_ms())

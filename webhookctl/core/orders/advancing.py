@@ -68,10 +68,8 @@ def advance(order: Order | None, event: Event, policy: Policy, *, known_at: tupl
         return Move(None, balance_low(event, policy.low_balance, cooldown_ms=cooldown, now=now))
     if order is not None and order.pruned_at is not None:
         move = of_the_past(order, event)
-    elif event.hint:
-        move = _hinted(order, event, policy, now)
     else:
-        move = _told(order, event, policy, known_at, now)
+        move = _hinted(order, event, policy, now) if event.hint else _told(order, event, policy, known_at, now)
     if is_below(event.balance, policy.low_balance):
         more = balance_low(event, policy.low_balance, cooldown_ms=cooldown, now=now)
         return replace(move, actions=move.actions + more)
