@@ -79,8 +79,8 @@ MUTANTS = (
         "tests/actions/test_action_http.py::test_each_attempt_has_the_same_id",
         (
             "webhookctl/adapters/action_http.py",
-            "message_id=task.action.id",
-            'message_id=str(__import__("uuid").uuid4())',
+            "self._signed(task.action.id,",
+            'self._signed(str(__import__("uuid").uuid4()),',
         ),
     ),
     _mutant(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.doctor.scene import DELIVER, KEY, Place
+from webhookctl import config
 from webhookctl.adapters import checkup_posix as posix
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import checkup, open_store
@@ -372,3 +373,24 @@ def test_a_folder_that_we_may_not_enter(place: Place) -> None:
 
     assert (found.code, found.about("settings")["verdict"]) == (1, "must fix")
     assert "can't be looked for: permission denied" in found.about("settings")["says"]
+
+
+def test_root_looks_for_the_service(place: Place) -> None:
+    """Secrets that belong to the user of the store are as they should be, though they are not root's own."""
+    user = os.geteuid() or 12345
+    place.write('[suppliers.other]\npreset = "generic"\nsecrets = ["file:its.secret"]\n')
+    place.fill(1)
+    (place.folder / "its.secret").write_text("b8c1f0e97a6d5432b8c1f0e97a6d5432-its")
+    (place.folder / "its.secret").chmod(0o600)
+    for path in (place.folder, place.folder / "shop.db", place.folder / "its.secret"):
+        os.chown(path, user, -1)  # whoever is not root has his own, and plays root
+    place.patch.setattr(os, "geteuid", lambda: 0)
+    place.patch.setattr(config.reading, "_trusted", lambda path: path)
+
+    found = place.doctor("--offline")
+    refused = place.run("config", "check")
+
+    assert (found.code, found.named("must fix")) == (0, set())
+    assert found.about("user")["says"].startswith("This is root, and the store belongs to ")
+    assert found.about("suppliers.other.secrets[0]", "settings")["verdict"] == "ok"
+    assert "belongs to another user" in refused[1]

@@ -23,6 +23,7 @@ from tests.doctor.scene import API, DELIVER, SECRETS, Place
 from webhookctl.adapters.checkup_http import ask, skew
 from webhookctl.adapters.outbound import Answer, Outbound
 from webhookctl.core.checkup import Asked
+from webhookctl.wiring.checkup import network as asking
 
 __all__ = ["certificate"]
 
@@ -166,6 +167,24 @@ def test_nobody_answers(place: Place) -> None:
     assert found.code == 1
     assert "can't be resolved" in found.about("suppliers.acme.api")["says"]
     assert "connection refused" in found.about("actions.deliver")["says"]
+
+
+def test_who_takes_the_connection_and_says_nothing(place: Place) -> None:
+    """Is left when its time is up, all at once: the supplier may be well again, the shop's deliveries would hang."""
+    place.patch.setattr(asking, "_TIMEOUT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        kinds = "\n".join(DELIVER.replace("deliver", kind) for kind in ("deliver", "refund", "notify"))
+        place.write(
+            API.format(url=url),
+            kinds.format(url=f"{url}/in"),
+            DELIVER.replace("deliver", "top_up").format(url=f"{url}/up"),
+        )
+        found = place.doctor()
+
+    assert found.about("suppliers.acme.api")["verdict"] == "warning"
+    assert "did not answer within 0.5 s" in found.about("suppliers.acme.api")["says"]
+    assert {"actions.deliver and refund and notify", "actions.top_up"} <= found.named("must fix")
 
 
 def test_offline_asks_nobody(place: Place, httpserver: HTTPServer) -> None:

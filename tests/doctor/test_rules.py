@@ -232,7 +232,9 @@ def test_a_secret_at_two_suppliers() -> None:
     names = ("suppliers.a.secrets[0]", "suppliers.b.secrets[0]", "actions.deliver.secret", "actions.refund.secret")
 
     (found,) = secrets.of_doubles(dict(zip(names, (same, same, own, own), strict=True)))
+    at_one = {"suppliers.a.secrets[0]": own, "suppliers.a.api.auth.token": own}
 
+    assert list(secrets.of_doubles(at_one)) == []
     assert found.verdict is WARN
     assert "suppliers.a.secrets[0] and at suppliers.b.secrets[0]" in found.says
 

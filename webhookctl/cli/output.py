@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from shutil import get_terminal_size
-from textwrap import wrap
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.core.errors import UsageError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 _NARROWEST: Final = 20
+_BETWEEN: Final = 3
+"""Cells that a table leaves between two columns, at most."""
 
 
 def say(text: str = "") -> None:
@@ -51,12 +53,12 @@ def show_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "Nothing to show.") -> None:
-    """Show rows: a table on a terminal, tab-separated lines with a heading in a pipe."""
+    """Show rows: a table on a terminal, or a block for each where it is too narrow; tab-separated lines in a pipe."""
     lines = [[printable(cell) for cell in row] for row in rows]
     if not lines:
         say(empty)
     elif sys.stdout.isatty():
-        _rich_table(columns, lines)
+        _table_or_records(columns, lines)
     else:
         for line in [[column.lower().replace(" ", "_") for column in columns], *lines]:
             _write(sys.stdout, "\t".join(map(_guarded, line)))
@@ -82,7 +84,10 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
     shown = [(name, printable(value)) for name, value in pairs]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        _write(sys.stdout, f"{name:<{width}}  {value}")
+        if sys.stdout.isatty():
+            _field(f"{name:<{width}}  ", value, get_terminal_size().columns)
+        else:
+            _write(sys.stdout, f"{name:<{width}}  {value}")
 
 
 def page(found: Mapping[str, Any], *, utc: bool = False, without: Collection[str] = ()) -> None:
@@ -115,8 +120,9 @@ def paragraph(text: str, then: str = "") -> None:
         _write(sys.stdout, whole)
         return
     width = get_terminal_size().columns
-    for indent, part in (("", text), ("    ", then)):
-        for line in wrap(printable(part), max(width, _NARROWEST), initial_indent=indent, subsequent_indent="    "):
+    lines = TextWrapper(max(width, _NARROWEST), subsequent_indent="    ", break_on_hyphens=False)
+    for lines.initial_indent, part in (("", text), ("    ", then)):
+        for line in lines.wrap(printable(part)):
             _write(sys.stdout, line)
 
 
@@ -189,17 +195,48 @@ def _console() -> "Console":
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
 
 
-def _rich_table(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+def _table_or_records(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Show a table if every word can stay in one piece: broken letter by letter nobody reads or copies it."""
+    console = _console()
+    narrowest = [_longest_word(cells) for cells in zip(columns, *lines, strict=True)]
+    if sum(narrowest) + _BETWEEN * len(columns) <= console.width:
+        _rich_table(console, list(zip(columns, narrowest, strict=True)), lines)
+        return
+    width = max(map(len, columns))
+    for number, line in enumerate(lines):
+        if number:
+            _write(sys.stdout, "")
+        for name, value in zip(columns, line, strict=True):
+            _field(f"{name:<{width}}  ", value, console.width)
+
+
+def _longest_word(cells: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
+    return max((cell_len(word) for cell in cells for word in cell.split()), default=1)
+
+
+def _field(name: str, value: str, width: int) -> None:
+    """Write a name and its value, which goes on below itself; a word that is too long the terminal breaks."""
+    if _longest_word([value]) > width - len(name):
+        _write(sys.stdout, f"{name}{value}")
+        return
+    wrapper = TextWrapper(width, subsequent_indent=" " * len(name), break_on_hyphens=False)
+    for line in wrapper.wrap(f"{name}{value}") or [name]:
+        _write(sys.stdout, line)
+
+
+def _rich_table(console: "Console", columns: Sequence[tuple[str, int]], lines: Iterable[Sequence[str]]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        shown.add_column(column, overflow="fold")
+    for column, narrowest in columns:
+        shown.add_column(column, overflow="fold", min_width=narrowest)
     for line in lines:
         shown.add_row(*(Text(cell) for cell in line))
-    _console().print(shown)
+    console.print(shown)
 
 
 def _write(stream: Any, line: str) -> None:  # noqa: ANN401 - TextIO, or what a test put in its place

@@ -97,4 +97,4 @@ def of_doubles(secrets: Mapping[str, Secret]) -> Iterator[Finding]:
 
 def _owner(name: str) -> str:
     """Return whose it is: a supplier, or all of our own together, as one shop may serve several kinds of action."""
-    return name.rpartition(".")[0] if name.startswith("suppliers.") else name.partition(".")[0]
+    return ".".join(name.split(".")[: 2 if name.startswith("suppliers.") else 1])

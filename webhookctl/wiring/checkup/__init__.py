@@ -20,7 +20,7 @@ from webhookctl.core.signatures import Secret
 from webhookctl.flows import doctor
 from webhookctl.flows.doctor import exposure, files, secrets, work
 from webhookctl.flows.doctor import store as store_rules
-from webhookctl.secrets import SecretRef, SecretSource
+from webhookctl.secrets import SecretRef, SecretSource, on_behalf_of
 from webhookctl.wiring import inspection
 from webhookctl.wiring.checkup import network
 
@@ -40,7 +40,9 @@ def examine(named: Path | None, *, offline: bool) -> list[Finding]:
         said = f"The settings can't be looked for: {(error.strerror or 'refused').lower()}: {error.filename}."
         found.append(must_fix(Area.SETTINGS, "settings", said, do))
     else:
-        found += _with_settings(settings, offline=offline)
+        service = posix.keeper(settings.store.path)
+        with on_behalf_of(service.uid if posix.us().uid == 0 else 0):
+            found += _with_settings(settings, service, offline=offline)
     return doctor.sorted_by_weight(found)
 
 
@@ -75,12 +77,12 @@ def _store_named_in(path: Path) -> Path | None:
     return None
 
 
-def _with_settings(settings: Settings, *, offline: bool) -> Iterator[Finding]:
+def _with_settings(settings: Settings, service: Person, *, offline: bool) -> Iterator[Finding]:
     inspected = list(_tried(Area.SETTINGS, lambda: _inspected(settings)))
     faulty = {one.name for one in inspected if one.verdict is Verdict.MUST_FIX}
     store = store_checkup.look(settings.store.path, _cipher(settings))
     yield from inspected
-    yield from _tried(Area.FILES, lambda: _of_files(settings, faulty))
+    yield from _tried(Area.FILES, lambda: _of_files(settings, service, faulty))
     yield from _tried(Area.SECRETS, lambda: _of_secrets(settings, faulty))
     yield from _tried(Area.STORE, lambda: _of_store(store, settings.store.path))
     yield from store_rules.of_rotation(store, wiring.secret_references(settings, None))
@@ -99,8 +101,7 @@ def _tried(area: Area, look: Callable[[], Iterator[Finding]]) -> Iterator[Findin
         yield must_fix(area, area.value, said, "Mend that, and look again: more of it may be wrong.")
 
 
-def _of_files(settings: Settings, faulty: Collection[str]) -> Iterator[Finding]:
-    service = posix.keeper(settings.store.path)
+def _of_files(settings: Settings, service: Person, faulty: Collection[str]) -> Iterator[Finding]:
     found = [fact for fact in _files(settings, service) if fact.name not in faulty]
     yield from files.findings(found, posix.us(), service)
 
