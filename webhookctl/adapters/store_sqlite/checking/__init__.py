@@ -105,7 +105,9 @@ class SqliteChecks:
             found = raw.execute(ENDED_CLAIMS, {"late": now - _HOUR_MS}).fetchone()
         if found is None or not found[0]:
             return Checked()
-        return Checked(notes=(f"{found[0]} claims ended over an hour ago: the next `serve` or `work` takes them back.",))
+        return Checked(
+            notes=(f"{found[0]} claims ended over an hour ago: the next `serve` or `work` takes them back.",)
+        )
 
     def _asked(self, name: str, ask: structure.Question) -> Checked:
         """Ask within one transaction; a question that meets damage is a fault of this name."""
