@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 _INDEXED: Final = re.compile(r"INDEXED BY \w+")
+_IS_GONE: Final = "no such "
 _TABLES: Final = re.compile(r"\b(?:FROM|JOIN) ([a-z_]+)")
 
 
@@ -71,13 +72,25 @@ class _Forgiving:
         return getattr(self._raw, name)
 
     def execute(self, statement: str, values: Any = ()) -> "_Rows":  # noqa: ANN401 - as sqlite3 has it
-        rows, is_whole = _read(self._raw, statement, values)
+        rows, is_whole = self._read(statement, values)
         if not is_whole:
             self._left_out.extend(dict.fromkeys(_TABLES.findall(statement)))
             if _INDEXED.search(statement):  # the index may be all that is damaged
-                others, _ = _read(self._raw, _INDEXED.sub("NOT INDEXED", statement), values)
+                others, _ = self._read(_INDEXED.sub("NOT INDEXED", statement), values)
                 rows = max(rows, others, key=len)
         return _Rows(rows)
+
+    def _read(self, statement: str, values: Any) -> tuple[list[Any], bool]:  # noqa: ANN401 - as sqlite3 has it
+        """Return the rows up to the first damage, and whether these are all."""
+        rows = list[Any]()
+        try:
+            rows.extend(self._raw.execute(statement, values))
+        except Exception as error:
+            # A table or an index whose definition lies in a damaged part is to SQLite as if it had never been.
+            if not is_damage(error) and not (self._left_out and _IS_GONE in str(error)):
+                raise
+            return rows, False
+        return rows, True
 
 
 class _Rows:
@@ -94,18 +107,6 @@ class _Rows:
 
     def fetchall(self) -> list[Any]:
         return list(self._rows)
-
-
-def _read(raw: "sqlite3.Connection", statement: str, values: Any) -> tuple[list[Any], bool]:  # noqa: ANN401 - see above
-    """Return the rows up to the first damage, and whether these are all."""
-    rows = list[Any]()
-    try:
-        rows.extend(raw.execute(statement, values))
-    except Exception as error:
-        if not is_damage(error):
-            raise
-        return rows, False
-    return rows, True
 
 
 def _text(stored: bytes) -> str:

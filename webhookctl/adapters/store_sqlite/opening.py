@@ -23,7 +23,7 @@ from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate, pending, refuse_wrong_key
 from webhookctl.adapters.store_sqlite.soundness import lost_in_words, refuse_damage, refuse_lost
 from webhookctl.adapters.store_sqlite.upkeep import SqliteUpkeep
-from webhookctl.core.errors import StoreBrokenError, StoreError
+from webhookctl.core.errors import StoreError
 from webhookctl.core.ports.cipher import Cipher
 
 
@@ -110,18 +110,13 @@ def open_to_look(path: Path | str, cipher: Cipher, *, busy_ms: int = BUSY_MS, wh
 
 
 def _lacking(connection: Looking) -> list[str]:
-    """Return the migrations that the store lacks; damage must not be taken for a file of somebody else."""
+    """Return the migrations that the store lacks; where even that is damaged, it is read as if it were ours."""
     try:
         return pending(connection)[1]
     except StoreError:
         if not connection.left_out:
             raise
-        if "sqlite_master" not in connection.left_out:  # only what says so is damaged: read it as if it were ours
-            return []
-        raise StoreBrokenError(
-            f"The store {connection.path} is damaged where it says what it holds: nothing can be read. Nothing was "
-            "changed. Keep the file, and bring back a backup with `webhookctl store restore FILE`."
-        ) from None
+        return []
 
 
 def _store(  # noqa: PLR0913 - what its ports are made of

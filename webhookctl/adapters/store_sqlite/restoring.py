@@ -132,7 +132,7 @@ def _checked(path: Path, copy: Path, file: Path, cipher: Cipher, scope: Scope) -
         raise StoreError(f"The backup {file} can't be read. Nothing was changed; take another.")
     if bad := [fault for fault in faults if fault.name in _FORBIDDING]:
         raise StoreError(
-            f"The backup {file} is damaged: {bad[0].count} {bad[0].what}"
+            f"The backup {file} won't do: {bad[0].count} {bad[0].what}"
             f"{f' ({bad[0].example})' if bad[0].example else ''}. Nothing was changed; take another."
         )
     with suppress(StoreError):
@@ -182,6 +182,8 @@ def _folded(path: Path) -> bool:
 
 def _is_sound(path: Path) -> bool:
     """Look without opening it for writing: SQLite would tidy up a journal of this name at the end of the process."""
+    if not path.stat().st_size:  # to SQLite a sound database with nothing in it
+        return False
     try:
         with (
             closing(Looking(path, busy_ms=BUSY_MS, as_it_lies=False)) as connection,

@@ -204,17 +204,11 @@ def migrate(connection: Connection, *, create: bool) -> None:
     with connection.reading() as raw:
         if _is_current(connection, raw, create=create):
             return
-    # Needs a tenth of a second, which a store that is up to date need not pay.
-    from sqlite_utils import Database, Migrations  # noqa: PLC0415 - see above
-
-    migrations = Migrations(_SET)
-    for name, migration in _MIGRATIONS:
-        migrations(name=name)(migration)
     with connection.writing() as raw:
         # Looked at again: another process may have migrated between the two transactions. What is pending is read by
         # `apply` itself, inside this one; its own transactions become savepoints.
         if not _is_current(connection, raw, create=create):
-            migrations.apply(Database(raw, execute_plugins=False, recursive_triggers=False))
+            as_made(raw)
 
 
 def pending(connection: Connection) -> tuple[list[str], list[str]]:
@@ -225,13 +219,17 @@ def pending(connection: Connection) -> tuple[list[str], list[str]]:
     return [name for name in names if name in applied], [name for name in names if name not in applied]
 
 
-def as_made(raw: "sqlite3.Connection") -> None:
-    """Make the tables of the present schema in an empty database."""
-    from sqlite_utils import Database  # noqa: PLC0415 - as in `migrate`
+def as_made(raw: "sqlite3.Connection", upto: str = "") -> None:
+    """Bring a database to the present schema, or as far as `upto`, one of our migrations."""
+    # Needs a tenth of a second, which a store that is up to date need not pay.
+    from sqlite_utils import Database, Migrations  # noqa: PLC0415 - see above
 
-    database = Database(raw, execute_plugins=False, recursive_triggers=False)
-    for _, migration in _MIGRATIONS:
-        migration(database)
+    migrations = Migrations(_SET)
+    for name, migration in _MIGRATIONS:
+        migrations(name=name)(migration)
+        if name == upto:
+            break
+    migrations.apply(Database(raw, execute_plugins=False, recursive_triggers=False))
 
 
 def _is_current(connection: Connection, raw: "sqlite3.Connection", *, create: bool) -> bool:

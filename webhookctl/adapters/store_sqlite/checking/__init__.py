@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from webhookctl.adapters.store_sqlite.checking import openable, structure
 from webhookctl.adapters.store_sqlite.checking.invariants import ENDED_CLAIMS, INVARIANTS, Invariant
 from webhookctl.adapters.store_sqlite.checking.measuring import measure
-from webhookctl.adapters.store_sqlite.connection import Connection, is_damage
+from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.looking import Looking
 from webhookctl.adapters.store_sqlite.rekeying import count_rows
 from webhookctl.adapters.store_sqlite.sealed_places import BEFORE_ALL, SEALED, Place
+from webhookctl.core.errors import StoreBusyError, StoreError
 from webhookctl.core.ports.checks import Checked, Depth, Fault, Scope, Sizes
 from webhookctl.core.ports.cipher import Cipher
 
@@ -100,21 +101,23 @@ class SqliteChecks:
             after = tuple(rows[-1][: len(place.key)]) if rows else after
 
     def _ended_claims(self, now: int) -> Checked:
-        with self._reading() as raw:
-            (ended,) = raw.execute(ENDED_CLAIMS, {"late": now - _HOUR_MS}).fetchone()
-        if not ended:
+        with self.connection.reading() as raw:
+            found = raw.execute(ENDED_CLAIMS, {"late": now - _HOUR_MS}).fetchone()
+        if found is None or not found[0]:
             return Checked()
-        return Checked(notes=(f"{ended} claims ended over an hour ago: the next `serve` or `work` takes them back.",))
+        return Checked(
+            notes=(f"{found[0]} claims ended over an hour ago: the next `serve` or `work` takes them back.",)
+        )
 
     def _asked(self, name: str, ask: structure.Question) -> Checked:
         """Ask within one transaction; a question that meets damage is a fault of this name."""
         try:
             with self._reading() as raw:
                 return Checked(tuple(ask(raw) or ()))
-        except Exception as error:
-            if not is_damage(error.__cause__ or error):
-                raise
-            what = f"could not be looked at for damage ({error.__cause__ or error})"
+        except StoreBusyError:
+            raise
+        except StoreError as error:  # our own question: it can't be answered because of what is there
+            what = f"part could not be looked at ({error.__cause__ or error})"
             return Checked((Fault(name, 1, what, None, _RESTORE),))
 
     def _reading(self) -> AbstractContextManager["sqlite3.Connection"]:

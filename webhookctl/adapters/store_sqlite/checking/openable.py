@@ -60,8 +60,8 @@ class Opening:
 
 def sample(raw: "sqlite3.Connection", place: Place, opening: Opening) -> None:
     """Open the oldest and the newest rows of a table."""
-    for statement in (place.oldest, place.newest):
-        opening.open(place, raw.execute(statement, (SAMPLE,)).fetchall())
+    ends = [row for statement in (place.oldest, place.newest) for row in raw.execute(statement, (SAMPLE,))]
+    opening.open(place, list({row[: len(place.key)]: row for row in ends}.values()))
 
 
 def in_clear(raw: "sqlite3.Connection", place: Place) -> Iterator[Fault]:
