@@ -27,8 +27,9 @@ from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import Reason
-from webhookctl.core.events import EventState, EventType, Place, Spoken
+from webhookctl.core.events import EventState, EventType, Place, Spoken, Unmapped
 from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, NewAction, OrderStatus, Restraint
+from webhookctl.core.ports.alarms import Window
 from webhookctl.core.ports.chores import ChoreName
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.leases import Concern, Settled, Standing
@@ -90,6 +91,15 @@ def _plans(store: SqliteStore, statements: set[str]) -> dict[str, list[str]]:
         return {one: [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {one}")] for one in queries}
 
 
+def _raise_alarms(store: SqliteStore, low: NewAction) -> None:
+    store.alarms.overdue(lambda _: low, since=0, until=NOW, now=NOW)
+    store.alarms.undelivered(lambda _order, _action: low, since=0, until=NOW, now=NOW)
+    (unknown,) = arrive(store, 77)
+    waiting = Unmapped("acme", EventState.DEAD, "unknown", None, "S77")
+    store.events.apply([Application(unknown.event.id, unknown.claim, EventState.DEAD, None, waiting)], now=NOW)
+    store.alarms.waiting("acme", lambda _: low, Window(0, NOW + 1000, 1), now=NOW)
+
+
 def _use_everything(store: SqliteStore) -> None:
     first, second = arrive(store, 1, 2)
     moved = with_code(order(), "CODE", "PIN")
@@ -129,8 +139,7 @@ def _use_everything(store: SqliteStore) -> None:
     store.orders.write([decided, Move(None, (low, about))], now=NOW)
     store.outbox.resolve(again.action.id, ActionState.DONE, by=by, now=NOW)
     store.outbox.interventions(again.action.id)
-    store.alarms.overdue(lambda _: low, since=0, until=NOW, now=NOW)
-    store.alarms.undelivered(lambda _order, _action: low, since=0, until=NOW, now=NOW)
+    _raise_alarms(store, low)
     for only_held, overdue_at in ((True, None), (True, NOW), (False, NOW)):
         store.orders.find(OrderQuery(held=only_held, overdue_at=overdue_at))
     store.orders.story("acme", "ORD-1")

@@ -36,8 +36,9 @@ def show(
     as_toml: Annotated[bool, typer.Option("--toml", help="Print it as a table of the settings file.")] = False,
 ) -> None:
     """Show a preset, and how sure it is."""
-    from webhookctl.cli import preset_page
+    from webhookctl.cli import preset_page, schemes
 
+    schemes.known(name)
     if as_toml:
         for line in preset_page.settings_text(name).splitlines():
             output.emit(line)

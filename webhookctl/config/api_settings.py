@@ -21,6 +21,7 @@ from webhookctl.suppliers import api as presets
 _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", re.ASCII)
 _MOST_CONNECTIONS: Final = 100
 _WHOLE: Final = 100
+_CAN_BE_OFF: Final = ("then", "list")
 
 
 class AuthKind(StrEnum):
@@ -194,9 +195,15 @@ def _places(table: Mapping[str, Any], below: BodyMapping) -> BodyMapping:
 
 
 def laid_over(preset: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay the settings' table over the preset's, key by key; another kind of `auth` replaces the preset's wholly."""
-    merged = dict(preset)
+    """Lay the settings' table over the preset's, key by key; another kind of `auth` replaces the preset's wholly.
+
+    A call that the preset has and this supplier's API does not is switched off by `false`.
+    """
+    off = {key for key in _CAN_BE_OFF if written.get(key) is False}
+    merged = {key: value for key, value in preset.items() if key not in off}
     for key, value in written.items():
+        if key in off:
+            continue
         below = merged.get(key)
         replaces = key == "auth" and isinstance(value, dict) and bool({"kind", "bearer"} & set(value))
         both = isinstance(below, dict) and isinstance(value, dict) and not replaces

@@ -4,6 +4,7 @@ import getpass
 import os
 import time
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -117,7 +118,9 @@ def supplier_named(settings: "Settings", name: str) -> "SupplierSettings":
     """Return a supplier of the settings; raises `UsageError` where there is none of this name."""
     if name not in settings.suppliers:
         known = ", ".join(settings.suppliers) or "none, add [suppliers.NAME]"
-        raise UsageError(f"There is no supplier {name!r} in the settings; there are: {known}.")
+        near = get_close_matches(name, settings.suppliers, 1)
+        hint = f"did you mean {near[0]}? There are: {known}" if near else f"there are: {known}"
+        raise UsageError(f"There is no supplier {name!r} in the settings; {hint}.")
     return settings.suppliers[name]
 
 
