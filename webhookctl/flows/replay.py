@@ -118,11 +118,23 @@ LIVE_FOR_S: Final = 2.0
 """So long after the last arrival it is taken for quiet again."""
 
 
-def selected(events: Events, query: EventQuery, *, missing: bool = False) -> Iterator[StoredEvent]:
-    """Walk through what is meant, in order of arrival; `missing`: of that only what was never applied, or is dead."""
-    if not missing:
-        yield from _walk(events, query)
-    elif query.state is None or query.state in _MISSING:
+def selected(events: Events, query: EventQuery, *, newest: int, missing: bool = False) -> Iterator[StoredEvent]:
+    """Walk through what is meant, in order of arrival: not what has come after event `newest`.
+
+    `missing`: of that only what was never applied, or is dead.
+    """
+    beyond = 0
+    for event in _missing(events, query) if missing else _walk(events, query):
+        # Those of one moment do not all stand in the order of their numbers.
+        beyond = beyond + 1 if event.id > newest else 0
+        if not beyond:
+            yield event
+        elif beyond > _PAGE:
+            return
+
+
+def _missing(events: Events, query: EventQuery) -> Iterator[StoredEvent]:
+    if query.state is None or query.state in _MISSING:
         states = _MISSING if query.state is None else (query.state,)
         yield from merge(*(_walk(events, replace(query, state=state)) for state in states), key=_place)
 

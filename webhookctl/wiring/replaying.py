@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import TypeAlias
 
 from webhookctl.adapters.store_sqlite import SqliteStore
@@ -24,7 +23,7 @@ class Replaying:
 
     def __init__(self, settings: Settings, store: SqliteStore) -> None:
         self._store = store
-        self._began = now_ms()
+        self._newest = store.events.newest()
         suppliers = {name: Supplier(one.mapping, one.policy) for name, one in settings.suppliers.items()}
         self._replay = flow.Replay(store.events, Judge(store.events, store.orders, suppliers))
 
@@ -32,8 +31,7 @@ class Replaying:
         """Return what walks through the events that are meant, in order of arrival: what arrives later is not."""
         if numbers := list(ids):
             return lambda: iter(sorted({one.id: one for one in self._named(numbers)}.values(), key=_place))
-        until = self._began + 1 if query.until is None else min(query.until, self._began + 1)
-        return lambda: flow.selected(self._store.events, replace(query, until=until), missing=missing)
+        return lambda: flow.selected(self._store.events, query, newest=self._newest, missing=missing)
 
     def _named(self, ids: Iterable[str]) -> list[StoredEvent]:
         return [stored_event(self._store, one) for one in ids]
