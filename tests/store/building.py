@@ -15,6 +15,7 @@ from webhookctl.core.ports.leases import Leases
 from webhookctl.core.ports.orders import Orders
 from webhookctl.core.ports.outbox import ClaimedAction, Outbox
 from webhookctl.core.ports.quarantine import Quarantine
+from webhookctl.core.ports.replays import Replays
 from webhookctl.core.ports.reports import Reports
 from webhookctl.core.ports.upkeep import Upkeep
 from webhookctl.core.quarantine import Rejection
@@ -46,6 +47,8 @@ class Store(Protocol):
     def upkeep(self) -> Upkeep: ...
     @property
     def leases(self) -> Leases: ...
+    @property
+    def replays(self) -> Replays: ...
     def close(self) -> None: ...
 
 

@@ -57,6 +57,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str =
             _write(sys.stdout, "\t".join(map(_guarded, line)))
 
 
+def row(cells: Sequence[str]) -> None:
+    """Write a line of a table that comes bit by bit: separated by tabs in a pipe, by blanks on a terminal."""
+    shown = [printable(cell) for cell in cells]
+    _write(sys.stdout, "  ".join(shown) if sys.stdout.isatty() else "\t".join(map(_guarded, shown)))
+
+
 def _guarded(cell: str) -> str:
     """Put an apostrophe before what a spreadsheet would take for a formula: nobody's reference may run a program."""
     return f"'{cell}" if cell[:1] in {"=", "+", "@"} or (cell[:1] == "-" and not _is_number_or_dash(cell)) else cell
@@ -126,6 +132,31 @@ def progress(what: str, count: int | None) -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True, markup=False, highlight=False, emoji=False), transient=True) as bar:
+        task = bar.add_task(what, total=count)
+        yield lambda step: bar.advance(task, step)
+
+
+@contextmanager
+def paced_progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
+    """Show how far, how fast and how long still: a bar on a terminal, nothing in a pipe. Yields as `progress` does."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        """How many a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "-/s")
+
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), Speed(), Left())
+    # A result in a pipe must not be caught for the bar's sake.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task(what, total=count)
         yield lambda step: bar.advance(task, step)
 

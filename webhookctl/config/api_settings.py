@@ -18,8 +18,6 @@ from webhookctl.core.ports.supplier import Api, ListCall, SecondCall
 from webhookctl.core.retries import SECOND
 from webhookctl.suppliers import api as presets
 
-_RATE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)", re.ASCII)
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", re.ASCII)
 _MOST_CONNECTIONS: Final = 100
 _WHOLE: Final = 100
@@ -34,13 +32,6 @@ class AuthKind(StrEnum):
     QUERY = "query"
     BASIC = "basic"
     OAUTH2 = "oauth2"
-
-
-def _rate(written: object) -> float:
-    match = _RATE.fullmatch(written) if isinstance(written, str) else None
-    if match is None or float(match[1]) == 0:
-        raise SettingsError('must be a rate in quotes, such as "5/s", "300/m" or "1000/h"')
-    return float(match[1]) / _SECONDS[match[2]]
 
 
 def _share(written: object) -> float:
@@ -145,7 +136,7 @@ class ApiSettings(Table):
     order: StrictStr | tuple[StrictStr, ...]
     auth: AuthSettings = Field(default_factory=AuthSettings)
     headers: Annotated[dict[str, str], by(_headers)] = Field(default_factory=dict)
-    rate: Annotated[float, by(_rate)] | None = None
+    rate: Annotated[float, by(units.rate)] | None = None
     concurrency: Annotated[int, by(_connections)] = 4
     timeout: PositiveDuration = 10 * SECOND
     map: dict[str, Any] = Field(default_factory=dict)

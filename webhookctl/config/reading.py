@@ -128,7 +128,16 @@ def build(
         raise SettingsError(_listed("The demo's settings" if demo else str(where), faults)) from None
     source = None if demo else where
     return Settings(
-        source, folder, root.store, root.serve, root.suppliers, root.actions, root.alarms, demo, root.quarantine
+        source,
+        folder,
+        root.store,
+        root.serve,
+        root.suppliers,
+        root.actions,
+        root.alarms,
+        demo,
+        root.quarantine,
+        replay=root.replay,
     )
 
 

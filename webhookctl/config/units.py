@@ -23,6 +23,8 @@ _HIGHEST_PORT: Final = 65535
 
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,8})?")
+_RATE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}|1000000")
 
 
@@ -88,6 +90,14 @@ def kept_size(written: object) -> int:
     if size < _SMALLEST_KEPT:
         raise SettingsError("must be at least 1MiB: less would not hold one delivery")
     return size
+
+
+def rate(written: object) -> float:
+    """Read "5/s", "300/m" or "1000/h" to how often a second."""
+    match = _RATE.fullmatch(written) if isinstance(written, str) else None
+    if match is None or float(match[1]) == 0:
+        raise SettingsError('must be a rate in quotes, such as "5/s", "300/m" or "1000/h"')
+    return float(match[1]) / _SECONDS[match[2]]
 
 
 def count(written: object) -> int:

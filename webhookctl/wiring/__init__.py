@@ -62,6 +62,11 @@ def settings(named: Path | None) -> "Settings":
     )
 
 
+def has_settings() -> bool:
+    """Return whether there are settings here, right or wrong, or those of a demo that has run."""
+    return config.find(None, os.environ, Path.cwd()) is not None or (Path.cwd() / _DEMO_MARK).exists()
+
+
 def serving_settings(named: Path | None, listen: str | None) -> "Settings":
     """Find and read the settings; where there are none, make those of the demo."""
     flags = {"serve.listen": listen} if listen else {}

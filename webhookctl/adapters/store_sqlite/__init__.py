@@ -12,6 +12,7 @@ from webhookctl.adapters.store_sqlite.orders import SqliteOrders
 from webhookctl.adapters.store_sqlite.outbox import SqliteOutbox
 from webhookctl.adapters.store_sqlite.place import is_read_only, prepare
 from webhookctl.adapters.store_sqlite.quarantine import SqliteQuarantine
+from webhookctl.adapters.store_sqlite.replays import SqliteReplays
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate, refuse_wrong_key
 from webhookctl.adapters.store_sqlite.upkeep import SqliteUpkeep
@@ -31,6 +32,7 @@ class SqliteStore:
     reports: SqliteReports
     upkeep: SqliteUpkeep
     leases: SqliteLeases
+    replays: SqliteReplays
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -66,6 +68,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection, cipher),
         leases=SqliteLeases(connection),
+        replays=SqliteReplays(connection, cipher),
         notices=(*notices, *_of_its_disk(connection)),
         connection=connection,
     )
