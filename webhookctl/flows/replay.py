@@ -113,7 +113,7 @@ class Pace:
 
 
 ALONE: Final = 200
-LIVE: Final = 20
+LIVE: Final = 5
 """Events of one transaction, while nobody else writes, and while deliveries arrive."""
 REST_PER_WORK: Final = 4.0
 UNKNOWN_FOR_S: Final = 0.2
