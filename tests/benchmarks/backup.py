@@ -79,7 +79,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as made:
         folder = Path(made)
-        fill(folder / "shop.db", chosen.rows)
+        fill(folder / "shop.db", chosen.rows, ends=time.time_ns() // 1_000_000)
         size = (folder / "shop.db").stat().st_size
         with server(folder):  # writes the settings
             pass

@@ -17,7 +17,7 @@ from webhookctl.core.orders.advancing import (
     Policy,
     advance,
 )
-from webhookctl.core.orders.deciding import hold, release
+from webhookctl.core.orders.deciding import hold, redeliver, release
 from webhookctl.core.orders.past import REFERENCE_USED, refuse_pruned
 from webhookctl.core.orders.progress import how_far, return_until
 from webhookctl.core.orders.records import (
@@ -72,6 +72,7 @@ __all__ = [
     "hold",
     "how_far",
     "paid",
+    "redeliver",
     "refuse_pruned",
     "register",
     "release",
