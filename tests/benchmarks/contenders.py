@@ -131,6 +131,11 @@ def _ours_working(beside: ExitStack, folder: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "webhookctl", "serve"]
 
 
+def _with_worker(_beside: ExitStack, folder: Path, port: int) -> list[str]:
+    _settle_in(folder, port, "")
+    return [sys.executable, "-m", "webhookctl", "serve"]
+
+
 def _settle_in(folder: Path, port: int, more: str) -> None:
     (folder / "shop.key").write_text(KEY.hex())
     (folder / "shop.key").chmod(0o600)
@@ -139,6 +144,7 @@ def _settle_in(folder: Path, port: int, more: str) -> None:
 
 BARE: Final = Contender("a", "uvicorn, doing nothing", _bare, stores=False)
 OURS: Final = Contender("d", "ours, --no-worker", _ours)
+WITH_WORKER: Final = Contender("w", "ours, with the worker and no shop", _with_worker)
 _AS_WELL: Final = (
     Contender("b", "a commit per request", _commit_per_request),
     Contender("c", "FastAPI + SQLAlchemy", _fastapi),

@@ -256,7 +256,12 @@ def _event_line(event: Row) -> str:
 def _action_line(action: Row) -> str:
     waits = f" for {action['waits_for']}" if action["waits_for"] else ""
     detail = f" ({action['detail']})" if action["detail"] else ""
-    return f"{action['kind']} asked for: {action['state']}{waits}{detail}"
+    return f"{_generation(action)} asked for: {action['state']}{waits}{detail}"
+
+
+def _generation(action: Row) -> str:
+    """Name an action's kind, and which generation it is where it is not the first."""
+    return action["kind"] if action["generation"] == 1 else f"{action['kind']} (generation {action['generation']})"
 
 
 def _intervention_line(done: Row, kinds: Mapping[str, str]) -> str:
@@ -265,7 +270,7 @@ def _intervention_line(done: Row, kinds: Mapping[str, str]) -> str:
 
 
 def _attempt_line(action: Row, attempt: Row) -> str:
-    return f"{action['kind']}, attempt {attempt['number']}: {attempt['state']} ({attempt['detail']})"
+    return f"{_generation(action)}, attempt {attempt['number']}: {attempt['state']} ({attempt['detail']})"
 
 
 def summary_page(summary: Summary, handled: Collection[ActionKind], store: str) -> Row:

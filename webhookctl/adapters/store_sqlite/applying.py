@@ -131,6 +131,13 @@ class Applying:
         firsts = self._firsts(list(set(keys.values())))
         return {number: firsts[key] for number, key in keys.items() if firsts[key] != number}
 
+    def firsts(self, keys: Sequence[tuple[str, bytes | None]]) -> list[int | None]:
+        """Return, for each (supplier, key), the event that had it first; None where none had."""
+        hashed = [None if key is None else (supplier, self._hashed(key)) for supplier, key in keys]
+        wanted = list({key for key in hashed if key is not None})
+        firsts = self._firsts(wanted) if wanted else {}
+        return [None if key is None else firsts.get(key) for key in hashed]
+
     def _hashed(self, key: bytes) -> bytes:
         return hmac.digest(self.dedup_key, key, "sha256")[:_KEY_BYTES]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from webhookctl.adapters.store_sqlite.applying import Applying
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.event_queries import behind, newest
-from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, queue_sealed, spoken, stored_event
+from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, SPOKEN, queue_sealed, spoken, spoken_of, stored_event
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened, open_delivery
 from webhookctl.core.errors import SealedError, UsageError
 from webhookctl.core.events import Place, StoredEvent
@@ -52,9 +52,6 @@ _BY_DELIVERY: Final = f"""
     UNION ALL
     SELECT {COLUMNS}, sealed FROM events INDEXED BY events_queue
     WHERE state = 'queued' AND delivery_id BETWEEN ?1 AND ?2 LIMIT 2"""  # noqa: S608 - our own words
-_SPOKEN: Final = (
-    "SELECT state, type, reference, order_id, reason FROM event_orders WHERE event_id = ? ORDER BY position"
-)
 _REVEAL: Final = "INSERT INTO event_reveals (event_id, at, who, reason) VALUES (?, ?, ?, ?)"
 _REVEALS: Final = "SELECT at, who, reason FROM event_reveals WHERE event_id = ? ORDER BY at, id"
 _ROW_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -102,8 +99,20 @@ class SqliteEvents:
     def walk(self, query: EventQuery, *, after: Place | None = None, opened: bool = False) -> list[StoredEvent]:
         with self.connection.reading() as raw:
             rows = [row for statement in behind(query, after, opened=opened) for row in raw.execute(*statement)]
-        oldest_first = sorted(rows, key=_place_of_row)[: query.limit]
-        return [self._opened_or_why_not(row) if opened else stored_event(row, NOTHING_OPENED) for row in oldest_first]
+            oldest_first = sorted(rows, key=_place_of_row)[: query.limit]
+            orders = spoken_of(raw, oldest_first) if opened else {}
+        if not opened:
+            return [stored_event(row, NOTHING_OPENED) for row in oldest_first]
+        return [replace(self._opened_or_why_not(row), orders=orders.get(_row_number(row), ())) for row in oldest_first]
+
+    def firsts(self, keys: Sequence[tuple[str, bytes | None]]) -> list[int | None]:
+        with self.connection.reading() as raw:
+            return Applying(raw, self.cipher, self.dedup_key, 0).firsts(keys)
+
+    def newest(self) -> int:
+        with self.connection.reading() as raw:
+            (number,) = raw.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+        return int(number)
 
     def _opened_or_why_not(self, row: Any) -> StoredEvent:  # noqa: ANN401 - a row of `COLUMNS, sealed`
         try:
@@ -122,7 +131,7 @@ class SqliteEvents:
             raise UsageError(f"More than one event's id begins with {event_id}: give more of it.")
         if not rows:
             return None
-        orders = tuple(map(spoken, self._rows(_SPOKEN, _row_number(rows[0]))))
+        orders = tuple(map(spoken, self._rows(SPOKEN, _row_number(rows[0]))))
         return replace(stored_event(rows[0], self._opened(rows[0])), orders=orders)
 
     def _rows(self, statement: str, *values: int | bytes) -> list[Any]:

@@ -17,7 +17,7 @@ from webhookctl.core.orders.advancing import (
     Policy,
     advance,
 )
-from webhookctl.core.orders.deciding import hold, release
+from webhookctl.core.orders.deciding import hold, redeliver, release
 from webhookctl.core.orders.progress import how_far, return_until
 from webhookctl.core.orders.records import (
     OPEN,
@@ -70,6 +70,7 @@ __all__ = [
     "hold",
     "how_far",
     "paid",
+    "redeliver",
     "register",
     "release",
     "return_until",

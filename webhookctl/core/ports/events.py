@@ -97,9 +97,15 @@ class Events(Protocol):
     def walk(self, query: EventQuery, *, after: Place | None = None, opened: bool = False) -> list[StoredEvent]:
         """Return up to `query.limit` events that stand behind `after`, oldest first.
 
-        The last one's place is the next `after`; an empty list is the end. Headers and body are only there where
-        `opened` asks for them; one that can't be opened says so in `unreadable`.
+        The last one's place is the next `after`; an empty list is the end. Headers, body and each of several orders are
+        only there where `opened` asks for them; one that can't be opened says so in `unreadable`.
         """
+
+    def firsts(self, keys: Sequence[tuple[str, bytes | None]]) -> list[int | None]:
+        """Return, for each (supplier, key), the event that had the key first; None where none had."""
+
+    def newest(self) -> int:
+        """Return the number of the newest event, 0 where there is none: how far arriving has come."""
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this row number or delivery id, headers and body opened."""
