@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from webhookctl.cli import options, output, selection
+from webhookctl.cli import options, output
 from webhookctl.cli.orders.naming import supplier_of, unknown
 from webhookctl.cli.replaying import How
 from webhookctl.core.errors import UsageError
@@ -15,38 +15,38 @@ from webhookctl.core.orders import Intervention
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings
-    from webhookctl.core.ports.events import EventQuery
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Named:
     """Which orders, and why."""
 
-    references: tuple[str, ...]
+    what: Sequence[str]
+    references: Sequence[str]
     supplier: str | None
+    filters: Sequence[str | None]
     reason: str
 
-    @classmethod
-    def of(cls, what: Sequence[str], references: Sequence[str], query: "EventQuery", reason: str) -> "Chosen":
-        """Read the options; raises `UsageError` where no order is named, or why is not said."""
-        if what or not references or query != selection.query(supplier=query.supplier):
+    def check(self) -> None:
+        """Raise `UsageError` where no order is named, or why is not said."""
+        if self.what or not self.references or any(self.filters):
             raise UsageError("--redeliver is for orders that are named one by one: --reference REF, several if needed.")
-        if not reason.strip():
+        if not self.reason.strip():
             raise UsageError("--reason is empty: say why; it is kept in the order's story.")
-        return cls(tuple(dict.fromkeys(references)), query.supplier, reason)
 
 
-def redeliver(context: typer.Context, chosen: Chosen, how: How) -> None:
+def redeliver(context: typer.Context, named: Named, how: How) -> None:
     """Deliver each of the orders once more, if whoever is asked says so; all are looked at before the first."""
     from webhookctl import wiring
 
+    named.check()
     if not (how.yes or how.dry_run or sys.stdin.isatty()):
         raise UsageError("Each order is asked about, and there is no terminal to ask on: add --yes if all are meant.")
     settings = wiring.settings(context.obj.config)
-    by = Intervention(options.now_ms(), wiring.who(), "delivered once more", chosen.reason)
+    by = Intervention(options.now_ms(), wiring.who(), "delivered once more", named.reason)
     with wiring.store(settings) as store:
         desk = _Desk(settings, store, by, how)
-        keys = [(supplier_of(store, one, chosen.supplier), one) for one in chosen.references]
+        keys = [(supplier_of(store, one, named.supplier), one) for one in dict.fromkeys(named.references)]
         rows = [desk.deliver(key, generation) for key, generation in [(key, desk.generation(key)) for key in keys]]
     if how.as_json:
         output.show_json({"dry_run": how.dry_run, "orders": rows})

@@ -1,15 +1,15 @@
-"""Handling again what came: after a bad deploy, a mended mapping, a lost database of the shop."""
+"""Handling again what came, or sending it elsewhere: after a bad deploy, a mended mapping, a lost database."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from webhookctl.cli import consent, options, redelivering, replaying, selection
+from webhookctl.cli import consent, options, redelivering, replaying, resending, selection
 from webhookctl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ References = Annotated[
 Redeliver = Annotated[
     bool, typer.Option("--redeliver", help="Deliver the orders of --reference once more, under new ids.")
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why --redeliver; kept in the order's story.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why --redeliver, or why codes go out by --to; kept.")]
 
+_Filters: TypeAlias = tuple[str | None, str | None, str | None, str | None, str | None, str | None]
+"""Type, state, order id, via, since and until."""
 _ID: Final = re.compile(r"[0-9a-f-]{1,36}", re.IGNORECASE | re.ASCII)
 _BARE: Final = (
     "Say what is to be replayed: event ids, `missing` (never applied, or dead), `failed` (dead actions), `all`, or "
@@ -57,7 +59,7 @@ class Selected:
     query: "EventQuery"
 
     @classmethod
-    def of(cls, said: Sequence[str], query: "EventQuery") -> "Selected":
+    def of(cls, said: Sequence[str], query: "EventQuery", *, is_resumed: bool = False) -> "Selected":
         """Read WHAT; raises `UsageError` where nothing was said, or two things at once."""
         words = [Word(one) for one in said if one in Word.__members__.values()]
         if words and len(said) > 1:
@@ -65,7 +67,7 @@ class Selected:
         is_filtered = query != selection.query()
         if said and not words and is_filtered:
             raise UsageError("Give either ids, or filters: an id needs none.")
-        if not said and not is_filtered:
+        if not said and not is_filtered and not is_resumed:
             raise UsageError(_BARE)
         return cls(() if words else tuple(said), words[0] if words else None, query)
 
@@ -82,8 +84,9 @@ class Selected:
 def register(parent: typer.Typer) -> None:
     """Add `replay`."""
     parent.command(
-        epilog="Try: webhookctl replay missing --since 2d --dry-run, webhookctl replay --redeliver --reference "
-        'ORD-12345 --reason "the shop\'s database was lost".'
+        cls=resending.Command,
+        epilog="Try: webhookctl replay missing --since 2d --dry-run, webhookctl replay 17 18 --reason 'case 47' "
+        "--to http://127.0.0.1:8700/webhooks/acme --sign fresh.",
     )(replay)
 
 
@@ -100,34 +103,55 @@ def replay(
     until: selection.Until = None,
     redeliver: Redeliver = False,
     reason: Reason = "",
+    to: resending.To = None,
+    sign: resending.Sign = None,
+    rate: resending.Rate = None,
+    concurrency: resending.Concurrency = 16,
+    header: resending.Header = None,
+    timeout: resending.Timeout = "10s",
+    max_failures: resending.MaxFailures = 10,
+    allow_url: resending.AllowUrl = False,
+    resume: resending.Resume = None,
+    secret_env: resending.SecretEnv = None,
+    secret_file: resending.SecretFile = None,
+    param: resending.Param = None,
     dry_run: consent.DryRun = False,
     yes: consent.Yes = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Handle again what came, in order of arrival; a plan first, and nothing that is done is done twice."""
+    signing = resending.Signing(sign, secret_env or [], secret_file or [], param or [])
+    pace = resending.Pace(rate, concurrency, timeout, max_failures)
+    outward = resending.Asked(to, resume, signing, pace, header or [], allow_url, reason, dry_run, yes, as_json)
+    filters = (type_, state, order_id, via, since, until)
     how = replaying.How(dry_run, yes, as_json)
-    said = {"type_": type_, "state": state, "order_id": order_id, "via": via, "since": since, "until": until}
-    query = _query(supplier, None if redeliver else _only(reference), said)
     if redeliver:
-        chosen = redelivering.Chosen.of(what or (), reference or (), query, reason)
-        return redelivering.redeliver(context, chosen, how)
-    selected = Selected.of(what or (), query)
+        named = redelivering.Named(what or (), reference or (), supplier, (*filters, to, resume), reason)
+        return redelivering.redeliver(context, named, how)
+    selected = Selected.of(what or (), _query(supplier, _only(reference), filters), is_resumed=resume is not None)
+    return _replay(context, selected, outward, how)
+
+
+def _replay(context: typer.Context, selected: Selected, outward: resending.Asked, how: replaying.How) -> None:
+    if outward.is_meant:
+        return resending.resend(context, outward, selected.what, selected.word, selected.query)
     selected.refuse_files()
     if selected.word is Word.FAILED:
-        return replaying.try_again(context, query, how)
-    return replaying.handle(context, selected.what, query, how, missing=selected.word is Word.MISSING)
+        return replaying.try_again(context, selected.query, how)
+    return replaying.handle(context, selected.what, selected.query, how, missing=selected.word is Word.MISSING)
 
 
-def _query(supplier: str | None, reference: str | None, said: Mapping[str, str | None]) -> "EventQuery":
+def _query(supplier: str | None, reference: str | None, filters: "_Filters") -> "EventQuery":
+    type_, state, order_id, via, since, until = filters
     return selection.query(
         supplier=supplier,
         reference=reference,
-        type_=said["type_"],
-        state=said["state"],
-        order_id=said["order_id"],
-        via=said["via"],
-        since=said["since"],
-        until=said["until"],
+        type_=type_,
+        state=state,
+        order_id=order_id,
+        via=via,
+        since=since,
+        until=until,
     )
 
 

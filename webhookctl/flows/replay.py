@@ -91,13 +91,15 @@ class Pace:
     rest: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _seen: int | None = None
-    _live_until: float = float("-inf")
+    _live_until: float = 0.0
 
     def size(self) -> int:
         """Return how many events may be written in one transaction now."""
-        newest = self.newest()
-        if self._seen is not None and newest != self._seen:
-            self._live_until = self.clock() + LIVE_FOR_S
+        newest, now = self.newest(), self.clock()
+        if self._seen is None:  # nobody knows yet
+            self._live_until = now + UNKNOWN_FOR_S
+        elif newest != self._seen:
+            self._live_until = now + LIVE_FOR_S
         self._seen = newest
         return LIVE if self._is_live() else ALONE
 
@@ -114,6 +116,7 @@ ALONE: Final = 200
 LIVE: Final = 20
 """Events of one transaction, while nobody else writes, and while deliveries arrive."""
 REST_PER_WORK: Final = 4.0
+UNKNOWN_FOR_S: Final = 0.2
 LIVE_FOR_S: Final = 2.0
 """So long after the last arrival it is taken for quiet again."""
 
