@@ -10,7 +10,7 @@ import pytest
 from tests.resending.scene import BROKEN, CODE, LOOK, OK, Got, listening, make_shop
 from webhookctl import wiring
 from webhookctl.config import Settings, load
-from webhookctl.core.deliveries import Delivery
+from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.errors import NotFoundError, StoreBusyError, UsageError
 from webhookctl.core.ports.replays import ReplayState
 from webhookctl.core.signatures import verify
@@ -310,3 +310,22 @@ def test_who_cannot_sign_is_told_before_anything_is_sent(tmp_path: Path) -> None
         resending.route(settings, wanted, ["ed"])
     with pytest.raises(UsageError, match="There is no supplier 'demo' in the settings"):
         resending.route(settings, wanted, ["demo"])
+
+
+def test_live_work_goes_first(tmp_path: Path) -> None:
+    """While deliveries arrive no more than 200 a second are sent, however fast the target is."""
+    shop = make_shop(tmp_path, 300)
+    times = list[float]()
+
+    def answer(number: int, _got: Got) -> bytes:
+        times.append(time.monotonic())
+        if number % 20 == 1:
+            with wiring.store(shop.settings) as store:
+                store.intake.accept([Verified(Delivery("demo", b"{}", (), now_ms(), bytes(16)), "x")])
+        return OK
+
+    with listening(answer) as target:
+        ended = shop.begin(target.url)
+
+    assert ended.counts == {ReplayState.TAKEN: 300}
+    assert times[-1] - times[140] >= 0.6  # the beginning shows that there is live work
