@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from shutil import get_terminal_size
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.core.errors import UsageError
-from webhookctl.core.redaction import printable
+from webhookctl.core.redaction import guarded, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,8 +33,9 @@ def emit(text: str = "") -> None:
 
 
 def emit_raw_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Write one JSON value on one line: for streams."""
+    """Write one JSON value on one line, at once: for streams."""
     _write(sys.stdout, json.dumps(value, ensure_ascii=True))
+    sys.stdout.flush()
 
 
 def refuse_terminal() -> None:
@@ -56,27 +58,23 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str =
     """Show rows: a table on a terminal, or a block for each where it is too narrow; tab-separated lines in a pipe."""
     lines = [[printable(cell) for cell in row] for row in rows]
     if not lines:
-        say(empty)
+        say(empty) if empty else None
     elif sys.stdout.isatty():
         _table_or_records(columns, lines)
     else:
         for line in [[column.lower().replace(" ", "_") for column in columns], *lines]:
-            _write(sys.stdout, "\t".join(map(_guarded, line)))
+            _write(sys.stdout, "\t".join(map(guarded, line)))
 
 
-def row(cells: Sequence[str]) -> None:
-    """Write a line of a table that comes bit by bit: separated by tabs in a pipe, by blanks on a terminal."""
+def row(cells: Sequence[str], widths: Sequence[int] = ()) -> None:
+    """Show one row of a table as it comes, and at once: in columns on a terminal, tab-separated in a pipe."""
     shown = [printable(cell) for cell in cells]
-    _write(sys.stdout, "  ".join(shown) if sys.stdout.isatty() else "\t".join(map(_guarded, shown)))
-
-
-def _guarded(cell: str) -> str:
-    """Put an apostrophe before what a spreadsheet would take for a formula: nobody's reference may run a program."""
-    return f"'{cell}" if cell[:1] in {"=", "+", "@"} or (cell[:1] == "-" and not _is_number_or_dash(cell)) else cell
-
-
-def _is_number_or_dash(cell: str) -> bool:
-    return cell == "-" or cell[1:].replace(".", "", 1).isdigit()
+    if sys.stdout.isatty():
+        columns = zip(shown, chain(widths, repeat(0)), strict=False)
+        _write(sys.stdout, "  ".join(cell.ljust(width) for cell, width in columns).rstrip())
+    else:
+        _write(sys.stdout, "\t".join(map(guarded, shown)))
+    sys.stdout.flush()
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
@@ -182,6 +180,11 @@ def paced_progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task(what, total=count)
         yield lambda step: bar.advance(task, step)
+
+
+def is_terminal() -> bool:
+    """Return whether the result comes to a terminal."""
+    return sys.stdout.isatty()
 
 
 def is_watched() -> bool:

@@ -10,6 +10,7 @@ from webhookctl.adapters.store_sqlite.checking import SqliteChecks
 from webhookctl.adapters.store_sqlite.chores import SqliteChores
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
+from webhookctl.adapters.store_sqlite.feed import SqliteFeed
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
 from webhookctl.adapters.store_sqlite.journal import what_is_lost
 from webhookctl.adapters.store_sqlite.leases import SqliteLeases
@@ -43,6 +44,7 @@ class SqliteStore:
     leases: SqliteLeases
     chores: SqliteChores
     replays: SqliteReplays
+    feed: SqliteFeed
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -142,6 +144,7 @@ def _store(  # noqa: PLR0913 - what its ports are made of
         leases=SqliteLeases(connection),
         chores=SqliteChores(connection),
         replays=SqliteReplays(connection, cipher),
+        feed=SqliteFeed(connection),
         notices=notices,
         connection=connection,
         use=use,

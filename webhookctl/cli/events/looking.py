@@ -1,4 +1,4 @@
-"""What came: the event log."""
+"""What came: lists, and all of one event."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +13,17 @@ _COLUMNS = ("ID", "Received", "Supplier", "Type", "Reference", "State", "Reason"
 
 _ORDER_COLUMNS = ("Reference", "Order ID", "Type", "State", "Reason")
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at what came.")
+
+def register(app: typer.Typer) -> None:
+    """Add `list` and `show`."""
+    app.command("list", epilog="Try: webhookctl events list --since 2h, webhookctl events list --state dead --json.")(
+        list_
+    )
+    app.command(epilog="Try: webhookctl events show 17, webhookctl events show 17 --raw --reason 'case 47' > 17.http.")(
+        show
+    )
 
 
-def register(parent: typer.Typer) -> None:
-    """Add the group `events`."""
-    parent.add_typer(app, name="events")
-
-
-@app.command("list", epilog="Try: webhookctl events list --since 2h, webhookctl events list --state dead --json.")
 def list_(
     context: typer.Context,
     supplier: selection.Supplier = None,
@@ -66,10 +68,6 @@ def _cells(row: dict[str, object], *, utc: bool) -> tuple[str, ...]:
     return (str(row["id"]), output.when(str(row["received_at"]), utc=utc), *map(str, cells))
 
 
-@app.command(
-    "show",
-    epilog="Try: webhookctl events show 17, webhookctl events show 17 --raw --reason 'case 47' > 17.http.",
-)
 def show(
     context: typer.Context,
     event_id: Annotated[
