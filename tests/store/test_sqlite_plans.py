@@ -174,6 +174,7 @@ def _look_after_everything(store: SqliteStore) -> None:
 
 
 def _follow(store: SqliteStore) -> None:
+    store.reports.effects(1)
     store.feed.newest()
     store.feed.has_grown()
     store.feed.again([event.id for event in store.feed.arrived(after=0, limit=9)])
