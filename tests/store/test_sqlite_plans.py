@@ -319,3 +319,20 @@ def test_a_walk_seeks_its_place(sqlite: SqliteStore) -> None:
     assert len(plans) == 5
     for (step,) in plans.values():
         assert step.endswith(("(received_at>?)", "AND received_at>?)"))
+
+
+def test_measuring_reads_no_big_table(sqlite: SqliteStore) -> None:
+    """Rows of what grows are counted along an index, and bytes are taken from the ends of each table."""
+    seen = list[str]()
+    _use_everything(sqlite)
+    _traced(sqlite, seen)
+    sqlite.checks.sizes(now=NOW)
+
+    plans = _plans(sqlite, {one for one in seen if "FROM events" in one or "FROM orders" in one or "actions" in one})
+    read = {one for one, plan in plans.items() if any("SCAN" in step and "COVERING INDEX" not in step for step in plan)}
+
+    counted = {one for one in plans if "count(*)" in one}
+    assert len(counted) >= 5
+    assert read & counted <= {one for one in counted if "events_queue" in one}  # what waits is all that is in it
+    assert all("LIMIT" in one for one in read - counted)
+    assert not any("TEMP B-TREE" in step for plan in plans.values() for step in plan)

@@ -22,7 +22,7 @@ from webhookctl.adapters.store_sqlite.quarantine import SqliteQuarantine
 from webhookctl.adapters.store_sqlite.replays import SqliteReplays
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate, pending, refuse_wrong_key
-from webhookctl.adapters.store_sqlite.soundness import lost_in_words, refuse_damage, refuse_lost
+from webhookctl.adapters.store_sqlite.soundness import lost_in_words, refuse_damage, refuse_emptied, refuse_lost
 from webhookctl.adapters.store_sqlite.upkeep import SqliteUpkeep
 from webhookctl.core.errors import StoreError
 from webhookctl.core.ports.cipher import Cipher
@@ -95,6 +95,7 @@ def open_to_look(path: Path | str, cipher: Cipher, *, busy_ms: int = BUSY_MS, wh
     """
     place = Path(path)
     notices = prepare(place, create=False, only_read=True)
+    refuse_emptied(place)
     lost = list[str]()
     with ExitStack() as opened:
         use = locking.share(place, busy_ms=busy_ms, alone=lambda: lost.extend(filter(None, [what_is_lost(place)])))

@@ -22,6 +22,11 @@ def refuse_lost(path: Path) -> None:
     """Raise `StoreError` where what was acknowledged is gone already, before SQLite can take that for how it is."""
     if lost := what_is_lost(path):
         raise StoreError(lost_in_words(path, lost))
+    refuse_emptied(path)
+
+
+def refuse_emptied(path: Path) -> None:
+    """Raise `StoreError` where nothing is left of a store that was there."""
     if not path.stat().st_size and (was_made(path) or _size(path.with_name(f"{path.name}-wal"))):
         raise StoreError(
             f"The store {path} is empty, and was not: something has cut it to nothing. Nothing was changed. "
