@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,9 @@ from webhookctl.adapters import reserve
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.reserve import Reserve
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
+from webhookctl.config import load
 from webhookctl.config.place_settings import StoreSettings
+from webhookctl.core.errors import SettingsError
 from webhookctl.core.outcomes import Hindered, LookedAfter
 from webhookctl.core.ports.chores import ChoreName
 from webhookctl.core.ports.outbox import ActionQuery
@@ -170,3 +173,38 @@ def test_the_reserve_never_fills_the_disk(folder: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(reserve, "is_low", lambda *_, **__: True)
     assert not kept.keep()
     assert not kept.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "refused"),
+    [
+        ('backup_every = "1d"', "store.backup_to is missing: backup_every is of no use without it"),
+        ('backup_to = "backups"', "store.backup_every is missing: backup_to is of no use without it"),
+        ('retention = "6d"', 'store.retention must be a week at least, such as "400d"'),
+        ("keep = 0", "store.keep must be"),
+        ("retention = 400", "store.retention must be a duration in quotes"),
+    ],
+)
+def test_settings_that_make_no_sense(folder: Path, written: str, refused: str) -> None:
+    """Refused with the key: half of a pair, a retention that disputes outlive, no backup to be kept."""
+    path = folder / "webhookctl.toml"
+    path.write_text(f'[store]\nurl = "sqlite:shop.db"\nkeys = ["env:KEY"]\n{written}\n')
+
+    with pytest.raises(SettingsError, match=re.escape(refused)):
+        load(path, {})
+
+
+def test_settings_that_do(folder: Path) -> None:
+    """The folder of backups lies beside the settings, wherever one starts from."""
+    path = folder / "webhookctl.toml"
+    keys = 'backup_every = "12h"\nbackup_to = "backups"\nretention = "400d"'
+    path.write_text(f'[store]\nurl = "sqlite:shop.db"\nkeys = ["env:KEY"]\n{keys}\n')
+
+    store = load(path, {}).store
+
+    assert (store.backup_every, store.backup_to, store.keep, store.retention) == (
+        12 * HOUR,
+        folder / "backups",
+        7,
+        400 * DAY,
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from webhookctl.config.api_settings import ApiSettings
 from webhookctl.config.door_settings import DoorSettings
+from webhookctl.config.place_settings import StoreSettings
 from webhookctl.config.settings import keys_of
 from webhookctl.core.checkup import Area
 from webhookctl.core.events import EventType
@@ -66,6 +67,13 @@ def test_the_table_of_the_api_is_the_programs() -> None:
     rows = [cells(line)[0].strip("`") for line in section.splitlines() if line.startswith("| `")]
 
     assert sorted(rows) == sorted(keys_of(ApiSettings))
+
+
+def test_the_table_of_keeping_is_the_programs() -> None:
+    """Every key of `[store]` beside where it lies and what encrypts it is explained, and no other."""
+    told_keys = {row[0].strip("`") for row in rows_under("table of keeping")}
+
+    assert told_keys == set(StoreSettings.model_fields) - {"url", "keys", "unencrypted"}
 
 
 def test_the_first_two_blocks_are_one_command_each() -> None:

@@ -23,7 +23,8 @@ _PAGES_CHECKED: Final = 500
 """At once."""
 _MAPPED: Final = 1 << 40
 """Bytes of a file that SQLite reads as memory: as much as it can."""
-_FULL: Final = 13
+_FULL: Final = "database or disk is full"
+"""Copying gives its errors no code, only SQLite's words for it (sqlite.org/c3ref/errcode.html)."""
 
 
 def copy(connection: Connection, cipher: Cipher, target: Path, advance: Callable[[int], None]) -> int:
@@ -148,8 +149,8 @@ def _check(target: Path, cipher: Cipher, pace: _Pace) -> None:
 
 
 def _sentence(target: Path, error: Exception) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == _FULL or (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}):
-        return StoreFullError(f"There is no space left for the backup in {target.parent}: free some, or name another.")
+    where = target.parent.absolute()
+    if str(error) == _FULL or (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}):
+        return StoreFullError(f"There is no space left for the backup in {where}: free some, or name another folder.")
     why = error.strerror if isinstance(error, OSError) else error
-    return StoreError(f"The backup in {target.parent} can't be written: {why}.")
+    return StoreError(f"The backup in {where} can't be written: {why}.")
