@@ -219,8 +219,8 @@ class Outbound:
         if target.scheme != "https":
             return None
         try:
-            async with asyncio.timeout(timeout_s):
-                _, writer = await asyncio.open_connection(target.host, target.port or 443, ssl=self._tls)
+            connecting = asyncio.open_connection(target.host, target.port or 443, ssl=self._tls)
+            _, writer = await asyncio.wait_for(connecting, timeout_s)
         except _EXPECTED:
             return None
         found = writer.get_extra_info("peercert") or {}
