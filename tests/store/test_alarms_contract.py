@@ -27,7 +27,7 @@ POLICIES = {"acme": Policy(return_window_ms=86_400_000)}
 
 
 def alarms(store: Store) -> Alarms:
-    return Alarms(store.alarms, lambda: POLICIES, lambda: 10 * MINUTE)
+    return Alarms(store.alarms, lambda: POLICIES, lambda: 10 * MINUTE, lambda: 10 * MINUTE)
 
 
 def told(store: Store) -> list[tuple[str, str]]:

@@ -6,19 +6,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 from webhookctl import __version__
 from webhookctl.cli import completing, output
-from webhookctl.core.errors import ExitCode, StoreBrokenError, WebhookctlError
+from webhookctl.core.errors import ExitCode, StoppedError, StoreBrokenError, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
 """EX_SOFTWARE of sysexits.h: none of the exit codes that an operator can do something about."""
 
+
+class _Commands(typer.core.TyperGroup):
+    """The commands; who stops one hears that it was stopped, which Typer by itself keeps to itself."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer hides its class, and the base answers anything
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            raise StoppedError(str(stopped) or "Interrupted.") from None
+        except typer.Abort:
+            raise StoppedError("Interrupted: nothing was changed.") from None
+
+
 app = typer.Typer(
     name="webhookctl",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

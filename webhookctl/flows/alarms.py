@@ -14,8 +14,6 @@ _FURTHEST_BACK_MS: Final = 7 * 86_400_000
 _OVERLAP_MS: Final = 600_000
 """How much each look sees again: another process's clock, or its last transaction, may lag behind ours."""
 
-_REGISTERED_WITHIN_MS: Final = 600_000
-"""How long an event may wait for its order: a shop makes it known once the supplier has answered, often after that."""
 _WAITING_EVERY_MS: Final = 60_000
 _HOURLY: Final = 20
 """A supplier's alerts of this kind: another shop's orders at the same account must not become an alert each."""
@@ -28,6 +26,8 @@ class Alarms:
     store: Port
     policies: Callable[[], Mapping[str, Policy]]
     deliver_within_ms: Callable[[], int]
+    wait_ms: Callable[[], int]
+    """How long an event may wait for its order: shops make it known once the supplier has answered, or later."""
     _looked_at: int | None = field(default=None, init=False)
     _looked_at_waiting: int = field(default=0, init=False)
 
@@ -46,7 +46,7 @@ class Alarms:
         if now - self._looked_at_waiting < _WAITING_EVERY_MS:
             return 0
         self._looked_at_waiting = now
-        window = Window(now - _FURTHEST_BACK_MS, now - _REGISTERED_WITHIN_MS, _HOURLY)
+        window = Window(now - _FURTHEST_BACK_MS, now - self.wait_ms(), _HOURLY)
         return sum(self.store.waiting(name, waiting_alert, window, now=now) for name in self.policies())
 
     def _undelivered(self, order: Order, action: Action) -> NewAction:

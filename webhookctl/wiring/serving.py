@@ -262,7 +262,8 @@ class _Machine:
         self._has_queued_sealed = False
         self._handlers = [Handlers(some) for some in _apart(in_force)]
         self._apply = Apply(opened.events, opened.orders, in_force.suppliers)
-        self._alarms = Alarms(opened.alarms, lambda: policies(self.in_force.settings), self._undelivered_after)
+        after = self._undelivered_after, self._waiting_after
+        self._alarms = Alarms(opened.alarms, lambda: policies(self.in_force.settings), *after)
 
     def exchange(self, found: InForce) -> None:
         """Go on by other settings; what is under way ends by those that it began with."""
@@ -299,6 +300,9 @@ class _Machine:
 
     def _undelivered_after(self) -> int:
         return self.in_force.settings.alarms.undelivered_after
+
+    def _waiting_after(self) -> int:
+        return self.in_force.settings.alarms.waiting_after
 
     def _upkeep(self) -> None:
         self.look_after()
