@@ -49,7 +49,7 @@ def list_(
 
     first, last = options.window(since, until)
     query = EventQuery(supplier, type_, state, reference, order_id, first, last, limit)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with wiring.store(wiring.place(context.obj.config)) as store:
         rows = [report.event_row(event) for event in store.events.find(query)]
     if as_json:
         output.show_json(rows)
