@@ -25,8 +25,9 @@ from tests.store.building import (
 )
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
+from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import Reason
-from webhookctl.core.events import EventState, EventType, Spoken
+from webhookctl.core.events import EventState, EventType, Place, Spoken
 from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, NewAction, OrderStatus, Restraint
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.leases import Concern, Settled, Standing
@@ -181,8 +182,13 @@ def _list_everything(store: SqliteStore) -> None:
     for supplier, reference, (since, until) in itertools.product(suppliers, references, spans):
         for reason in (None, Reason.MISMATCH):
             store.quarantine.find(RejectedQuery(supplier, reason, since, until))
-        for state, type_, order_id in itertools.product((None, *EventState), (None, "order.created"), (None, "SUP-1")):
-            store.events.find(EventQuery(supplier, type_, state, reference, order_id, since, until))
+        for state, type_, order_id, via in itertools.product(
+            (None, *EventState), (None, "order.created"), (None, "SUP-1"), (None, Via.POLL)
+        ):
+            query = EventQuery(supplier, type_, state, reference, order_id, since, until, via=via)
+            store.events.find(query)
+            for after in (None, Place(NOW, 7)):
+                store.events.walk(query, after=after)
         for status in (None, *OrderStatus):
             store.orders.find(OrderQuery(supplier, status, reference, since, until))
         for kind, end in itertools.product((None, ActionKind.ALERT), (None, *ActionState)):
@@ -217,6 +223,14 @@ def test_long_lists_are_not_sorted(sqlite: SqliteStore) -> None:
         sqlite.events.find(EventQuery(state=state))
     sqlite.events.find(EventQuery(supplier="acme", until=NOW))
     sqlite.events.find(EventQuery(type="order.created"))
+    sqlite.events.find(EventQuery(via=Via.WEBHOOK))
+    for state, after in itertools.product((None, EventState.DONE), (None, Place(NOW, 7))):
+        for asked in (
+            EventQuery(state=state),
+            EventQuery(supplier="acme", state=state, since=NOW),
+            EventQuery(via=Via.POLL),
+        ):
+            sqlite.events.walk(asked, after=after, opened=True)
     sqlite.orders.find(OrderQuery(status=OrderStatus.FULFILLED))
     sqlite.orders.find(OrderQuery(supplier="acme"))
     sqlite.outbox.find(ActionQuery(state=ActionState.DONE, kind=ActionKind.DELIVER))
@@ -227,3 +241,17 @@ def test_long_lists_are_not_sorted(sqlite: SqliteStore) -> None:
     sorts = {one: plan for one, plan in plans.items() if any("TEMP B-TREE" in step for step in plan)}
     assert len(plans) >= 10
     assert {one for one in sorts if "state = 'queued'" not in one} == set()
+
+
+def test_a_walk_seeks_its_place(sqlite: SqliteStore) -> None:
+    """Each page begins at the moment where the last one ended, and reads nothing before it."""
+    seen = list[str]()
+    _traced(sqlite, seen)
+    for filters in ({}, {"supplier": "acme"}, {"via": Via.POLL}, {"state": EventState.DEAD}, {"type": "order.created"}):
+        sqlite.events.walk(EventQuery(since=NOW, **filters), after=Place(NOW, 7))
+
+    plans = _plans(sqlite, {one for one in seen if "state = 'queued'" not in one})
+
+    assert len(plans) == 5
+    for (step,) in plans.values():
+        assert step.endswith(("(received_at>?)", "AND received_at>?)"))

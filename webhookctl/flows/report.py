@@ -50,6 +50,11 @@ def event_row(event: StoredEvent) -> Row:
     }
 
 
+def spoken_rows(event: StoredEvent) -> Row:
+    """Say what was said of each order, where a delivery speaks of several."""
+    return {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
+
+
 def _spoken_row(one: Spoken) -> Row:
     return {
         "reference": one.reference,
@@ -71,9 +76,8 @@ class Proof(NamedTuple):
 
 def event_page(event: StoredEvent, mapping: Places | None, proof: Proof, looks: Sequence[Reveal]) -> Row:
     """Say all of an event, and who has seen it as it came: whatever is worth money or opens a door is masked."""
-    orders = {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
     more = {"reveals": _looks(looks), "headers": _headers(event.headers, proof)}
-    return event_row(event) | orders | more | _body(event, mapping, proof)
+    return event_row(event) | spoken_rows(event) | more | _body(event, mapping, proof)
 
 
 def _looks(looks: Sequence[Reveal]) -> list[Row]:

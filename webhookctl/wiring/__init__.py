@@ -96,6 +96,8 @@ class Place:
 
     store: File
     folder: Path
+    suppliers: tuple[str, ...]
+    """Their names, as they are written."""
 
 
 def place(named: Path | None) -> "Settings | Place":
@@ -106,11 +108,15 @@ def place(named: Path | None) -> "Settings | Place":
     """
     found = settings_file.find(named, os.environ, Path.cwd())
     if found is not None and not any(name.startswith(_STORE_VARIABLES) for name in os.environ):
-        match settings_file.parsed(found).get("store"):
-            case {"url": str(url), "keys": [*keys], **others} if _FILE.fullmatch(url) and keys and not others:
+        table = settings_file.parsed(found)
+        match (table.get("store"), table.get("suppliers", {})):
+            case ({"url": str(url), "keys": [*keys], **others}, {**suppliers}) if (
+                _FILE.fullmatch(url) and keys and not others
+            ):
                 folder = found.absolute().parent
                 with suppress(SettingsError):  # said below, with where it stands
-                    return Place(File(folder / url.removeprefix("sqlite:"), tuple(map(SecretRef.parse, keys))), folder)
+                    file = File(folder / url.removeprefix("sqlite:"), tuple(map(SecretRef.parse, keys)))
+                    return Place(file, folder, tuple(map(str, suppliers)))
     return settings(named)
 
 

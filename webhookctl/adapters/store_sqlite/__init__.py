@@ -6,6 +6,7 @@ from pathlib import Path
 from webhookctl.adapters.store_sqlite.alarms import SqliteAlarms
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
+from webhookctl.adapters.store_sqlite.feed import SqliteFeed
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
 from webhookctl.adapters.store_sqlite.leases import SqliteLeases
 from webhookctl.adapters.store_sqlite.orders import SqliteOrders
@@ -31,6 +32,7 @@ class SqliteStore:
     reports: SqliteReports
     upkeep: SqliteUpkeep
     leases: SqliteLeases
+    feed: SqliteFeed
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -66,6 +68,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         reports=SqliteReports(connection),
         upkeep=SqliteUpkeep(connection, cipher),
         leases=SqliteLeases(connection),
+        feed=SqliteFeed(connection),
         notices=(*notices, *_of_its_disk(connection)),
         connection=connection,
     )

@@ -1,11 +1,12 @@
 """The event log: what came, and what `apply` made of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from webhookctl.core.events import Event, EventState, Spoken, StoredEvent, Unmapped
+from webhookctl.core.deliveries import Via
+from webhookctl.core.events import Event, EventState, Place, Spoken, StoredEvent, Unmapped
 from webhookctl.core.orders import Move
 from webhookctl.core.ports.orders import Reveal
 
@@ -59,7 +60,7 @@ class Applied(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Which events to list, newest first; None does not filter."""
+    """Which events are meant; None does not filter."""
 
     supplier: str | None = None
     type: str | None = None
@@ -69,6 +70,7 @@ class EventQuery:
     since: int | None = None
     until: int | None = None
     limit: int = 50
+    via: Via | None = None
 
 
 class Events(Protocol):
@@ -89,11 +91,27 @@ class Events(Protocol):
     def find(self, query: EventQuery) -> list[StoredEvent]:
         """List events, newest first, with empty headers and body."""
 
+    def walk(self, query: EventQuery, *, after: Place | None = None, opened: bool = False) -> list[StoredEvent]:
+        """Return up to `query.limit` events that stand behind `after`, oldest first.
+
+        The last one's place is the next `after`; an empty list is the end. Headers and body are only there where
+        `opened` asks for them; one that can't be opened says so in `unreadable`.
+        """
+
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this row number or delivery id, headers and body opened."""
 
     def record_reveal(self, number: int, reveal: Reveal) -> None:
         """Write down, durably, that somebody is about to see an event as it came."""
+
+    def record_reveals(self, numbers: Sequence[int], reveal: Reveal) -> None:
+        """Write down, durably and in one transaction, that somebody is about to see these events as they came."""
+
+    def here(self, delivery_ids: Collection[bytes], *, upto: int) -> set[bytes]:
+        """Return those of the deliveries that are in the log under a number not higher than `upto`."""
+
+    def count(self, query: EventQuery) -> int:
+        """Return how many events `query` means, whatever its limit."""
 
     def reveals(self, number: int) -> list[Reveal]:
         """Return who has seen an event as it came, oldest first."""
