@@ -47,7 +47,7 @@ def landing(out: Path | None) -> Iterator[BinaryIO]:
         with _words(out, ""), out.open("wb") as stream:
             yield stream
     else:
-        with _words(out, "; the half file was removed"), _whole(out) as stream:
+        with _whole(out) as stream:
             yield stream
 
 
@@ -74,14 +74,16 @@ def _beside_stdout() -> BinaryIO:
 
 @contextmanager
 def _whole(out: Path) -> Iterator[BinaryIO]:
-    descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)  # 0600
+    with _words(out, ""):
+        descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)  # 0600
     part = Path(name)
     try:
-        with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
+        with _words(out, "; the half file was removed"), open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
             yield stream
             stream.flush()
             os.fsync(descriptor)
-        part.replace(out)
+        with _words(out, ""):
+            part.replace(out)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
