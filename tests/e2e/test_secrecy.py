@@ -74,7 +74,7 @@ _VALUES: Final = {
     "sample": ["payload.json"],
 }
 """What arguments are called with, by metavar or name; ids are looked up."""
-_ENDING: Final = {("events", "tail"): ["--after", "0", "--until", "0s"]}
+_ENDING: Final[dict[tuple[str, ...], list[str]]] = {("events", "tail"): ["--after", "0", "--until", "0s"]}
 """What makes a command end that would go on."""
 _FLAGS: Final = {"yes", "once", "dry_run"}
 """Options that are always given where there are any: nobody is there to answer, or to stop it."""

@@ -142,6 +142,7 @@ def _use_everything(store: SqliteStore) -> None:
 
 
 def _follow(store: SqliteStore) -> None:
+    store.reports.effects(1)
     store.feed.newest()
     store.feed.has_grown()
     store.feed.again([event.id for event in store.feed.arrived(after=0, limit=9)])

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from webhookctl.adapters.store_sqlite.event_rows import COLUMNS
 from webhookctl.adapters.store_sqlite.listing import Listing
 from webhookctl.core.events import EventState, Place
 from webhookctl.core.ports.events import EventQuery
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 _Statement: TypeAlias = tuple[str, list[object]]
 
@@ -42,11 +39,6 @@ _HERE: Final = (
     "SELECT delivery_id FROM events INDEXED BY events_by_delivery WHERE state <> 'queued'",
     "SELECT delivery_id FROM events INDEXED BY events_queue WHERE state = 'queued'",
 )
-
-
-def m008_events_by_via(db: "Database") -> None:
-    """Index how events were learned of; filled by `apply`, as all that intake need not wait for."""
-    db.execute("CREATE INDEX events_by_via ON events (via, received_at) WHERE state <> 'queued'")
 
 
 def newest(query: EventQuery) -> Iterator[_Statement]:

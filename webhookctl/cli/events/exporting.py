@@ -46,16 +46,7 @@ def export(
     """
     from webhookctl import wiring
 
-    asked = selection.query(
-        supplier=supplier,
-        type_=type_,
-        state=state,
-        reference=reference,
-        order_id=order_id,
-        via=via,
-        since=since,
-        until=until,
-    )  # fmt: skip - a line for each would say no more
+    asked = selection.query(supplier, type_, state, reference, order_id, via, since, until)
     if reveal and out is None:
         output.refuse_terminal()
     look = Reveal(options.now_ms(), wiring.who(), reason) if reveal else None

@@ -42,17 +42,7 @@ def list_(
     from webhookctl import wiring
     from webhookctl.flows import report
 
-    asked = selection.query(
-        supplier=supplier,
-        type_=type_,
-        state=state,
-        reference=reference,
-        order_id=order_id,
-        via=via,
-        since=since,
-        until=until,
-        limit=limit,
-    )  # fmt: skip - a line for each would say no more
+    asked = selection.query(supplier, type_, state, reference, order_id, via, since, until, limit)
     settings = wiring.place(context.obj.config)
     with wiring.store(settings) as store:
         rows = [report.event_row(event) for event in store.events.find(selection.known(settings, store.events, asked))]
@@ -90,9 +80,9 @@ def show(
         return _emit_raw(settings, event_id, reason)
     with wiring.store(settings) as store:
         event = wiring.stored_event(store, event_id)
-        looks = store.events.reveals(event.id)
+        looks, effects = store.events.reveals(event.id), store.reports.effects(event.id)
     hidden = wiring.proof(settings, event.supplier)
-    page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden, looks)
+    page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden, looks, effects)
     return output.show_json(page) if as_json else _print(page, utc=utc)
 
 
@@ -110,6 +100,12 @@ def _emit_raw(settings: "Settings", event_id: str, reason: str) -> None:
 
 def _print(page: dict[str, Any], *, utc: bool) -> None:
     output.page(page, utc=utc, without={"headers", "body", "orders", "reveals"})
+    for order in page["order_statuses"]:
+        output.emit(f"order {order['reference']} is {order['status']} now")
+    for action in page["caused"]:
+        output.emit(f"caused {action['kind']} {action['id']}: {action['state']}")
+    if page["repeated_by"]:
+        output.emit(f"repeated by {', '.join(f'event {number}' for number in page['repeated_by'])}")
     if "orders" in page:
         output.heading("Orders")
         output.table(_ORDER_COLUMNS, (_order_cells(one) for one in page["orders"]))

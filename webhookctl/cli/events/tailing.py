@@ -51,16 +51,7 @@ def tail(
     from webhookctl.flows.tail import Tail
 
     settings = wiring.settings(context.obj.config)
-    asked = selection.query(
-        supplier=supplier,
-        type_=type_,
-        state=state,
-        reference=reference,
-        order_id=order_id,
-        via=via,
-        since=since,
-        until=until,
-    )  # fmt: skip - a line for each would say no more
+    asked = selection.query(supplier, type_, state, reference, order_id, via, since, until)
     with wiring.store(settings) as store:
         selection.known(settings, store.events, asked)
         watched = Tail(store.feed, asked, _begin(store.events, store.feed, asked, after))
