@@ -16,6 +16,7 @@ from webhookctl.core.ports.events import EventQuery
 if TYPE_CHECKING:
     from webhookctl.config import Settings
     from webhookctl.core.ports.events import Events
+    from webhookctl.wiring import Place
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -51,10 +52,7 @@ State = Annotated[
 OrderId = Annotated[
     str | None,
     typer.Option(
-        "--order-id",
-        help="Only this supplier's order id.",
-        show_default=False,
-        autocompletion=completing.order_ids,
+        "--order-id", help="Only this supplier's order id.", show_default=False, autocompletion=completing.order_ids
     ),
 ]
 Learned = Annotated[
@@ -100,7 +98,7 @@ def query(
     )
 
 
-def known(settings: "Settings", events: "Events", asked: EventQuery) -> EventQuery:
+def known(settings: "Settings | Place", events: "Events", asked: EventQuery) -> EventQuery:
     """Return `asked`; raises `UsageError` where its supplier is neither in the settings nor has ever sent anything."""
     name = asked.supplier
     if name is None or name in settings.suppliers or events.find(EventQuery(supplier=name, limit=1)):

@@ -43,7 +43,7 @@ def list_(
     from webhookctl.flows import report
 
     asked = selection.query(supplier, type_, state, reference, order_id, via, since, until, limit)
-    settings = wiring.settings(context.obj.config)
+    settings = wiring.place(context.obj.config)
     with looking.store(context, settings) as store:
         rows = [report.event_row(event) for event in store.events.find(selection.known(settings, store.events, asked))]
     if as_json:

@@ -40,7 +40,7 @@ def list_(
 
     first, last = options.window(since, until)
     query = OrderQuery(supplier, status, None, first, last, limit, held, options.now_ms() if overdue else None)
-    with looking.store(context, wiring.settings(context.obj.config)) as store:
+    with looking.store(context, wiring.place(context.obj.config)) as store:
         rows = [report.order_row(order) for order in store.orders.find(query)]
     if as_json:
         output.show_json(rows)
