@@ -182,7 +182,7 @@ class _Racing:
     def __init__(self, store: SqliteStore, other: Apply) -> None:
         self._store, self._other, self._first = store, other, True
         self.suppliers_of, self.write = store.orders.suppliers_of, store.orders.write
-        self.references_of = store.orders.references_of
+        self.references_of, self.asked = store.orders.references_of, store.orders.asked
         self.find, self.story, self.record_reveal = store.orders.find, store.orders.story, store.orders.record_reveal
 
     def get(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Order]:
@@ -366,6 +366,6 @@ class _Sealed:
     def __init__(self, store: SqliteStore) -> None:
         self._orders = type(store.orders)(store.connection, AesGcmCipher([OTHER_KEY]))
         self.get, self.suppliers_of = self._orders.get, self._orders.suppliers_of
-        self.references_of = self._orders.references_of
+        self.references_of, self.asked = self._orders.references_of, self._orders.asked
         self.find, self.story, self.record_reveal = self._orders.find, self._orders.story, self._orders.record_reveal
         self.write = self._orders.write

@@ -274,7 +274,7 @@ class Orders(RuleBasedStateMachine):
     def teardown(self) -> None:
         """A day later each order is final, waits for something that can be named, or a person was told."""
         self.shop.now += 86_400_000
-        Alarms(self.store.alarms, lambda: POLICIES, lambda: 600_000).run(now=self.shop.now)
+        Alarms(self.store.alarms, lambda: POLICIES, lambda: 600_000, lambda: 600_000).run(now=self.shop.now)
         self.store.outbox.claim([ActionKind.TOP_UP], now=self.shop.now, limit=1, lease_ms=1)  # takes back lost claims
         for key in self.status:
             story = self.store.orders.story(*key)

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from webhookctl.config.api_settings import ApiSettings
 from webhookctl.config.door_settings import DoorSettings
+from webhookctl.config.place_settings import StoreSettings
 from webhookctl.config.settings import keys_of
 from webhookctl.core.checkup import Area
 from webhookctl.core.events import EventType
 from webhookctl.core.orders import TABLE, Cell
+from webhookctl.core.ports.replays import ReplayState
 from webhookctl.core.signatures import Scheme
 from webhookctl.flows.health import MEASURES
+from webhookctl.wiring.resending import AS_RECEIVED, FRESH
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -66,6 +69,13 @@ def test_the_table_of_the_api_is_the_programs() -> None:
     assert sorted(rows) == sorted(keys_of(ApiSettings))
 
 
+def test_the_table_of_keeping_is_the_programs() -> None:
+    """Every key of `[store]` beside where it lies and what encrypts it is explained, and no other."""
+    told_keys = {row[0].strip("`") for row in rows_under("table of keeping")}
+
+    assert told_keys == set(StoreSettings.model_fields) - {"url", "keys", "unencrypted"}
+
+
 def test_the_first_two_blocks_are_one_command_each() -> None:
     """A fresh machine needs two lines: one runs the main job, one passes the tests."""
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)[:2]
@@ -98,3 +108,13 @@ def test_the_table_of_measures_is_the_programs() -> None:
 
     assert told_bounds.pop("disk_free") == ["below four times the floor", "below the floor"]
     assert told_bounds == bounds
+
+
+def test_the_tables_of_sending_elsewhere_are_the_programs() -> None:
+    """The ways to sign that have a name, and each verdict that a line can show."""
+    ways = {key for row in rows_under("table of signing") for key in re.findall("`([a-z-]+)`", row[0])}
+    section = README.read_text().split("| verdict | means", 1)[1].split("\n\n", 1)[0]
+    verdicts = {cells(line)[0].strip("`") for line in section.splitlines() if line.startswith("| `")}
+
+    assert ways == {AS_RECEIVED, FRESH}
+    assert verdicts == set(ReplayState) - {ReplayState.WAITING, ReplayState.SENDING}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from webhookctl.core.errors import SettingsError
-from webhookctl.core.signatures import Secret
+from webhookctl.core.secret import Secret
 
 _CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 _LONGEST: Final = 64 * 1024

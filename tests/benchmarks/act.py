@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import random
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -66,8 +67,9 @@ def endpoint() -> Iterator[str]:
 
 def fill(store: SqliteStore, count: int) -> None:
     """Put in orders, each with a code and a delivery that is due."""
+    tag = secrets.token_hex(4)
     for first in range(0, count, _BATCH):
-        moves = [_move(number) for number in range(first, min(first + _BATCH, count))]
+        moves = [_move(f"{tag}-{number:05}") for number in range(first, min(first + _BATCH, count))]
         store.intake.accept([Verified(Delivery("acme", b"{}", (), now(), uuid_utils.uuid7().bytes), "env:S")])
         (claimed,) = store.events.claim(now=now(), limit=1, lease_ms=60_000)
         assert isinstance(claimed, ClaimedEvent)
@@ -76,9 +78,9 @@ def fill(store: SqliteStore, count: int) -> None:
         store.events.apply([application], now=now())
 
 
-def _move(number: int) -> Move:
-    items = (Item("steam-20-usd", Code(f"XXXXX-YYYYY-{number:05}")),)
-    order = Order("acme", f"ORD-{number}", OrderStatus.FULFILLED, now(), now(), fulfilled_at=now(), items=items)
+def _move(name: str) -> Move:
+    items = (Item("steam-20-usd", Code(f"XXXXX-{name}")),)
+    order = Order("acme", f"ACT-{name}", OrderStatus.FULFILLED, now(), now(), fulfilled_at=now(), items=items)
     return Move(order, (NewAction("acme", order.reference, ActionKind.DELIVER, "order"),))
 
 
@@ -122,18 +124,46 @@ def measured(url: str, count: int, folder: Path | None) -> tuple[float, float]:
         return run(bare(url, count)), run(act(url, store))
 
 
+def grown(url: str, count: int, path: Path) -> tuple[float, float]:
+    """Return how many actions of a store that is there already a second takes, and a second of processor time."""
+    with closing(open_store(path, AesGcmCipher([KEY]), create=False)) as store:
+        run(act(url, store))  # what was due before
+        fill(store, count)
+        spent = time.process_time()
+        rate = run(act(url, store))
+        return rate, count / (time.process_time() - spent)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--actions", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=None, help="where the stores lie: on the disk to be measured")
+    parser.add_argument("--stores", default="", help="files of `tests.benchmarks.fill`, to see how their size tells")
     chosen = parser.parse_args()
     with endpoint() as url:
-        rounds = [measured(url, chosen.actions, chosen.folder) for _ in range(chosen.rounds)]
+        if chosen.stores:
+            compare(url, [Path(name) for name in chosen.stores.split(",")], chosen.actions, chosen.rounds)
+        else:
+            beside_bare([measured(url, chosen.actions, chosen.folder) for _ in range(chosen.rounds)])
+
+
+def beside_bare(rounds: list[tuple[float, float]]) -> None:
+    """Say how fast it was beside the bare loop."""
     loop, ours = (median(found) for found in zip(*rounds, strict=True))
     print(
         f"{_CONCURRENCY} at once, {os.cpu_count()} cores: bare loop {loop:,.0f}/s, act {ours:,.0f}/s: {ours / loop:.2f}"
     )
+
+
+def compare(url: str, paths: list[Path], count: int, rounds: int) -> None:
+    """Let the stores take turns; say how the last compares with the first."""
+    found = [[grown(url, count, path) for path in paths] for _ in range(rounds)]
+    medians = [tuple(map(median, zip(*rates, strict=True))) for rates in zip(*found, strict=True)]
+    for path, (wall, cpu) in zip(paths, medians, strict=True):
+        print(f"{path}: act {wall:,.0f}/s, {cpu:,.0f} per CPU second")
+    wall, cpu = (last / first for last, first in zip(medians[-1], medians[0], strict=True))
+    print(f"growth: {wall:.2f} of the speed of the first, {cpu:.2f} a second of processor time")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Final
 
 from tests.benchmarks.served import KEY, SECRET
 from tests.e2e.program import free_port
+from webhookctl.config.place_settings import IN_CLEAR
 
 STORE: Final = "store.db"
 FASTIFY: Final = Path(__file__).with_name("fastify.mjs")
@@ -26,7 +27,7 @@ _MODULES: Final = ("fastify", "better-sqlite3")
 _SETTINGS: Final = """
 [store]
 url = "sqlite:{store}"
-keys = ["file:shop.key"]
+{keys}
 [serve]
 listen = "127.0.0.1:{port}"
 [suppliers.acme]
@@ -131,14 +132,27 @@ def _ours_working(beside: ExitStack, folder: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "webhookctl", "serve"]
 
 
-def _settle_in(folder: Path, port: int, more: str) -> None:
+def _with_worker(_beside: ExitStack, folder: Path, port: int) -> list[str]:
+    _settle_in(folder, port, "")
+    return [sys.executable, "-m", "webhookctl", "serve"]
+
+
+def _ours_in_clear(_beside: ExitStack, folder: Path, port: int) -> list[str]:
+    _settle_in(folder, port, "", keys=f'unencrypted = "{IN_CLEAR}"')
+    return [sys.executable, "-m", "webhookctl", "serve", "--no-worker"]
+
+
+def _settle_in(folder: Path, port: int, more: str, *, keys: str = 'keys = ["file:shop.key"]') -> None:
     (folder / "shop.key").write_text(KEY.hex())
     (folder / "shop.key").chmod(0o600)
-    (folder / "webhookctl.toml").write_text(_SETTINGS.format(store=STORE, port=port, more=more))
+    (folder / "webhookctl.toml").write_text(_SETTINGS.format(store=STORE, port=port, keys=keys, more=more))
 
 
 BARE: Final = Contender("a", "uvicorn, doing nothing", _bare, stores=False)
 OURS: Final = Contender("d", "ours, --no-worker", _ours)
+WITH_WORKER: Final = Contender("w", "ours, with the worker and no shop", _with_worker)
+OURS_IN_CLEAR: Final = Contender("d-", "ours, without encryption", _ours_in_clear)
+"""Beside (d) in `tests.benchmarks.encryption`."""
 _AS_WELL: Final = (
     Contender("b", "a commit per request", _commit_per_request),
     Contender("c", "FastAPI + SQLAlchemy", _fastapi),

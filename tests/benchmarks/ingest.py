@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +103,7 @@ def compare(some: list[Contender], folder: Path, chosen: argparse.Namespace) -> 
     if chosen.rows:
         grown = Contender("d|", f"ours, on {chosen.rows:,} rows", OURS.begin)
         prepared[grown] = Path(tempfile.mkdtemp(dir=folder))
-        fill(prepared[grown] / STORE, chosen.rows)
+        fill(prepared[grown] / STORE, chosen.rows, ends=time.time_ns() // 1_000_000)
         some = [*some, grown]
     print(f"{'':30} {'conns':>5} {'requests/s':>10} {'of (a)':>7} {'p50 ms':>8} {'p99 ms':>8} {'RSS MB':>7}")
     answered = 0

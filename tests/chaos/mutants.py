@@ -95,7 +95,7 @@ MUTANTS = (
     _mutant(
         "an event is applied without its claim",
         "tests/store/test_events_contract.py::test_whoever_lost_the_claim_writes_nothing",
-        (f"{_STORE}/applying.py", "if claim == claims[number]}", "if claim}"),
+        (f"{_STORE}/applying.py", "and claim == application.claim", "and claim is not None"),
     ),
     _mutant(
         "of a batch that was raced the stale order is written all the same",
@@ -105,6 +105,39 @@ MUTANTS = (
             "executemany(_UPDATE, known).rowcount != len(known)",
             "executemany(_UPDATE, known) is None",
         ),
+    ),
+    _mutant(
+        "a pruned order moves like any other",
+        "tests/store/test_sqlite_pruning.py::test_nothing_is_delivered_again",
+        (f"{_ORDERS}/advancing.py", "order.pruned_at is not None:", "order.pruned_at == 0:"),
+    ),
+    _mutant(
+        "a pruned event forgets its key",
+        "tests/store/test_sqlite_pruning.py::test_a_captured_delivery_is_known_for_ever",
+        (
+            f"{_STORE}/pruning.py",
+            "    raw.execute(_DROP_EVENTS, (listed,))",
+            "    raw.execute('DELETE FROM event_keys')\n    raw.execute(_DROP_EVENTS, (listed,))",
+        ),
+    ),
+    _mutant(
+        "an undelivered order is pruned",
+        "tests/store/test_sqlite_pruning.py::test_what_is_not_over_stays_whole",
+        (f"{_STORE}/pruning.py", "(a.state NOT IN ('done', 'cancelled') OR a.fin", "(a.fin"),
+    ),
+    _mutant(
+        "a backup takes another state with each step",
+        "tests/store/test_sqlite_backup.py::test_a_copy_never_begins_again",
+        (
+            f"{_STORE}/backing_up.py",
+            'raw.execute("SELECT count(*) FROM sqlite_master").fetchone()',
+            'raw.execute("COMMIT")',
+        ),
+    ),
+    _mutant(
+        "a backup is called one before it is checked",
+        "tests/store/test_sqlite_backup.py::test_a_damaged_copy_is_not_put_in_place",
+        (f"{_STORE}/backing_up.py", "_check(target, cipher, pace)", "0"),
     ),
     _mutant(
         "a hint is believed",
@@ -124,7 +157,7 @@ MUTANTS = (
     _mutant(
         "a person's release gives the code though the money went back",
         "tests/core/test_decisions.py::test_what_can_not_be_let_go",
-        (f"{_ORDERS}/deciding.py", "in _EFFECT and not although_refunded", "in () and not although_refunded"),
+        (f"{_ORDERS}/deciding.py", "and effect and not although_refunded", "and () and not although_refunded"),
     ),
     _mutant(
         "anybody registers orders",

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import typer
 
 from tests.store.building import arrive, verified
 from webhookctl import cli
@@ -77,6 +78,43 @@ def test_what_a_worker_without_the_new_key_set_aside_is_done_by_the_next(
         after = store.events.find(EventQuery())
     assert ["is not at hand" in (one.error or "") for one in before] == [True, True]
     assert [one.error for one in after if one.error and "is not at hand" in one.error] == []
+
+
+def test_who_stops_it_hears_what_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C ends it with 130 and a sentence; what was done by then stays."""
+
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("webhookctl.flows.rekey.BATCH", 1)
+    monkeypatch.setattr("webhookctl.flows.rekey.rekey.__defaults__", (stop,))
+    code = run(monkeypatch, folder, BOTH, "store", "rekey", "--yes")
+
+    assert code == ExitCode.INTERRUPTED
+    assert "Interrupted: what is encrypted anew stays so. Keep the older keys" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("OLD_KEY", OLD)
+    monkeypatch.setenv("NEW_KEY", NEW)
+    assert run(monkeypatch, folder, BOTH, "store", "rekey", "--yes") == 0
+    assert capsys.readouterr().out == "2 values of 3 rows were encrypted anew.\n"
+
+
+def test_who_stops_at_the_question_changes_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C and Ctrl-D where a person is asked are no answer: 130, and a sentence."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise typer.Abort
+
+    monkeypatch.setattr("typer.confirm", stop)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+
+    assert run(monkeypatch, folder, BOTH, "store", "rekey") == ExitCode.INTERRUPTED
+    assert "Interrupted: nothing was changed." in capsys.readouterr().err
 
 
 def test_without_a_terminal_it_asks_for_yes(

@@ -11,7 +11,7 @@ from webhookctl import config, suppliers
 from webhookctl.cli import app
 from webhookctl.cli.preset_page import COLUMNS, row, settings_text
 from webhookctl.config import Settings
-from webhookctl.core.errors import SettingsError
+from webhookctl.core.errors import UsageError
 
 README = Path(__file__).parent.parent.parent / "README.md"
 STORE = '[store]\nurl = "sqlite:shop.db"\nkeys = ["env:KEY"]\n'
@@ -113,7 +113,7 @@ def test_a_page(name: str, words: list[str]) -> None:
 
 def test_an_unknown_preset() -> None:
     """The nearest right name is told."""
-    with pytest.raises(SettingsError, match="did you mean kinguin"):
+    with pytest.raises(UsageError, match="did you mean kinguin"):
         CliRunner().invoke(app, ["suppliers", "show", "kingiun"], catch_exceptions=False)
 
 

@@ -202,7 +202,7 @@ BAD_INPUT: dict[str, tuple[tuple[str, ...], int, str]] = {
     "a name with surrogates": (("--body-file", "\udcff\ud800"), 2, "can't be read"),
     "no such request": (("--request", "not-there"), 2, "can't be read"),
     "a request that is none": (("--request", "body.json"), 2, "is no HAR"),
-    "no such preset": (("--preset", "githup"), 3, "did you mean github?"),
+    "no such preset": (("--preset", "githup"), 2, "did you mean github?"),
     "both": (("--supplier", "acme"), 2, "exclude one another"),
     "no such variable": (("--secret-env", "NOT_THERE"), 2, "no environment variable NOT_THERE"),
     "no such secret file": (("--secret-file", "not-there"), 3, "no such file"),

@@ -37,7 +37,7 @@ def order(status: OrderStatus = OrderStatus.PENDING, held: str | None = None) ->
 
 
 def let_go(found: Order, actions: dict[ActionKind, ActionState], *, refund: bool = False, yes: bool = False) -> Move:
-    return release(found, actions, BY, refund=refund, although_refunded=yes)
+    return release(found, {kind: (state,) for kind, state in actions.items()}, BY, refund=refund, although_refunded=yes)
 
 
 def test_a_hold_keeps_what_has_not_begun() -> None:

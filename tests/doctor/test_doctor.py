@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.doctor.scene import DELIVER, KEY, Place
-from webhookctl import config
 from webhookctl.adapters import checkup_posix as posix
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import checkup, open_store
@@ -118,11 +117,19 @@ def test_settings_that_are_not_there(place: Place) -> None:
     assert "There is no settings file none.toml" in said
 
 
-def flip(path: Path) -> None:
+def flip(path: Path, every: int = 97) -> None:
     data = bytearray(path.read_bytes())
-    for at in range(4096, len(data), 97):
+    for at in range(4096, len(data), every):
         data[at] ^= 0xFF
     path.write_bytes(data)
+
+
+def flip_many(path: Path) -> None:
+    flip(path, 13)
+
+
+def flip_few(path: Path) -> None:
+    flip(path, 1009)
 
 
 def truncate(path: Path) -> None:
@@ -137,7 +144,12 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("harm", [flip, truncate, replace, empty])
+def spoil_names(path: Path) -> None:
+    """SQLite sees nothing wrong in a text that is none."""
+    path.write_bytes(path.read_bytes().replace(b"m001_first", b"m001\xff\xfe\xff\xfe\xff\xfe"))
+
+
+@pytest.mark.parametrize("harm", [spoil_names, flip, flip_many, flip_few, truncate, replace, empty])
 def test_a_damaged_store(place: Place, harm: object) -> None:
     """Must be fixed, and stays as it is: no traceback, no repair, no new file."""
     place.write()
@@ -407,7 +419,7 @@ def test_root_looks_for_the_service(place: Place) -> None:
     for path in (place.folder, place.folder / "shop.db", place.folder / "its.secret"):
         os.chown(path, user, -1)  # whoever is not root has his own, and plays root
     place.patch.setattr(os, "geteuid", lambda: 0)
-    place.patch.setattr(config.reading, "_trusted", lambda path: path)
+    place.patch.setenv("WEBHOOKCTL_CONFIG", str(place.folder / "webhookctl.toml"))  # named: whosever it is
 
     found = place.doctor("--offline")
     refused = place.run("config", "check")

@@ -230,3 +230,17 @@ def test_the_pretend_supplier_plays_the_one_of_the_settings(here: Here, program:
 def _fulfilled() -> int:
     with wiring.store(wiring.settings(None)) as store:
         return store.reports.summary(now=0).orders.get("fulfilled", 0)
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--reconcile"]], ids=" ".join)
+def test_a_supplier_that_is_not_there_is_said_before_the_store_is(
+    program: Program, here: Here, more: list[str]
+) -> None:
+    """A wrong name is the operator's slip, whether or not there is a store; the nearest right one is named."""
+    for file in program.folder.glob("webhookctl.db*"):
+        file.unlink()
+
+    said = here("poll", "--supplier", "acmee", *more)
+
+    assert (said.code, said.out) == (2, "")
+    assert "There is no supplier 'acmee' in the settings; did you mean acme? There are: acme." in said.words

@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,52 @@ def test_the_fields_of_messages_are_the_programs() -> None:
     assert f'line = "{LINE}"' in section
 
 
-def test_the_python_receiver(tmp_path: Path) -> None:
-    """As it stands in the README it takes what is signed by our secret, and nothing else."""
-    program, port = tmp_path / "shop.py", free_port()
-    program.write_text(block("python"))
-    environ = os.environ | {"SHOP_SECRET": SECRET, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+def _php_library() -> Path | None:
+    """Return where `composer global require` has put the library, if somebody has."""
+    homes = [Path(os.environ.get("COMPOSER_HOME", "~/.config/composer")), Path("~/.composer")]
+    found = [home.expanduser() / "vendor" for home in homes]
+    return next((one for one in found if (one / "standard-webhooks" / "standard-webhooks").is_dir()), None)
+
+
+def _node_library() -> Path | None:
+    """Return where NODE_PATH, or `npm install -g`, has the library, if anywhere."""
+    folders = [Path(one) for one in os.environ.get("NODE_PATH", "").split(os.pathsep) if one]
+    folders += [Path("/usr/lib/node_modules"), Path("/usr/local/lib/node_modules")]
+    return next((one for one in folders if (one / "standardwebhooks").is_dir()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """How a receiver of the README is run."""
+
+    file: str
+    library: Path | None
+    command: tuple[str, ...]
+
+    @property
+    def is_here(self) -> bool:
+        return self.library is not None and shutil.which(self.command[0]) is not None
+
+
+RECEIVERS = {
+    "python": Receiver("shop.py", Path(sys.prefix), (sys.executable, "shop.py")),
+    "php": Receiver("index.php", _php_library(), ("php", "-S", "127.0.0.1:{port}", "index.php")),
+    "js": Receiver("shop.js", _node_library(), ("node", "shop.js")),
+}
+
+
+@pytest.mark.parametrize("language", [language for language, one in RECEIVERS.items() if one.is_here])
+def test_the_receivers(language: str, tmp_path: Path) -> None:
+    """As they stand in the README they take what is signed by our secret, and nothing else.
+
+    Those of PHP and Node run where the language and its library are installed.
+    """
+    one, port = RECEIVERS[language], free_port()
+    (tmp_path / one.file).write_text(block(language))
+    if language == "php":
+        (tmp_path / "vendor").symlink_to(str(one.library))
+    environ = {"SHOP_SECRET": SECRET, "PORT": str(port), "PYTHONUNBUFFERED": "1", "NODE_PATH": str(one.library)}
+    command = [word.format(port=port) for word in one.command]
 
     async def post(secret: str) -> Result:
         async with aclosing(Outbound(TLS)) as outbound:
@@ -80,7 +122,9 @@ def test_the_python_receiver(tmp_path: Path) -> None:
         return uvloop.run(post(secret))
 
     with (tmp_path / "said").open("w") as said:
-        running = subprocess.Popen([sys.executable, str(program)], env=environ, stdout=said, stderr=said)  # noqa: S603
+        running = subprocess.Popen(  # noqa: S603 - the README's own
+            command, cwd=tmp_path, env=os.environ | environ, stdout=said, stderr=said
+        )
         try:
             until(lambda: isinstance(posted(), Succeeded), "the receiver answers")
             forged = posted("whsec_" + "QUJD" * 10)

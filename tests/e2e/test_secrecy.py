@@ -22,6 +22,7 @@ from werkzeug import Request, Response
 from tests.cli.test_help import COMMANDS
 from tests.e2e.program import Program, free_port, until
 from webhookctl import cli, wiring
+from webhookctl.wiring import upkeeping
 
 CODE, PIN, SERIAL = "CANRY-Q7W2E-9XKLM", "84731956", "SNX-5521-7788-0043"
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"canary picture" * 12).decode()
@@ -72,8 +73,12 @@ _VALUES: Final = {
     "REASON": ["a test looks"],
     "reason": ["a test looks"],
     "sample": ["payload.json"],
+    "older_than": ["7d"],
+    "AGE": ["7d"],
 }
 """What arguments are called with, by metavar or name; ids are looked up."""
+_ENDING: Final[dict[tuple[str, ...], list[str]]] = {("events", "tail"): ["--after", "0", "--until", "0s"]}
+"""What makes a command end that would go on."""
 _FLAGS: Final = {"yes", "once", "dry_run"}
 """Options that are always given where there are any: nobody is there to answer, or to stop it."""
 
@@ -133,7 +138,7 @@ def _values(parameter: Any, group: str, shop: Shop) -> list[str]:  # noqa: ANN40
 
 def _calls(path: tuple[str, ...], command: typer.core.TyperCommand, shop: Shop) -> Iterator[list[str]]:
     """Yield the command lines to try: with each value of its argument, with and without --json."""
-    options, arguments = list[str](), list[list[str]]()
+    options, arguments = list(_ENDING.get(path, ())), list[list[str]]()
     for parameter in command.params:
         if isinstance(parameter, typer.core.TyperArgument):
             arguments.append(_values(parameter, path[0], shop))
@@ -230,6 +235,25 @@ def test_what_is_searched_for_can_be_found(
     assert capsys.readouterr().out.count("codes revealed to") == 4
 
 
+@pytest.mark.parametrize("more", [[], ["--json"], ["--sign", "fresh"]], ids=" ".join)
+def test_sending_elsewhere_shows_no_code(
+    more: list[str], inside: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though the target gets them, and repeats in an error all that it got: no line, no word and no file has one."""
+    seen = list[bytes]()
+    with HTTPServer("127.0.0.1") as server:
+        server.expect_request("/").respond_with_handler(lambda request: _shop_answers(seen, request))
+        to = ["--to", server.url_for("/"), "--max-failures", "0", "--yes", "--reason", "a test looks"]
+        codes = [_run(["replay", *which, *to, *more], monkeypatch) for which in (["all"], ["payload.json"])]
+
+    out, err = capsys.readouterr()
+    files = list(inside.folder.glob("webhookctl.db*"))
+    assert codes[0] == 4
+    assert any(CODE.encode() in body for body in seen)
+    assert _found_in(out + err) == []
+    assert [_found_in(file.read_bytes()) for file in files if _found_in(file.read_bytes())] == []
+
+
 @pytest.mark.usefixtures("inside")
 def test_a_fault_of_ours_shows_no_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A traceback's text could hold what the program stumbled over: only its kind and place are told."""
@@ -237,9 +261,9 @@ def test_a_fault_of_ours_shows_no_code(monkeypatch: pytest.MonkeyPatch, capsys: 
     def stumble(*_: object, **__: object) -> None:
         raise ValueError(f"what is {CODE}?")
 
-    for target in ("settings", "store", "handled_kinds"):
+    for of, target in ((wiring, "settings"), (upkeeping, "looked_at"), (wiring, "handled_kinds")):
         with monkeypatch.context() as patch:
-            patch.setattr(wiring, target, stumble)
+            patch.setattr(of, target, stumble)
             assert _run(["orders", "show", "ORD-1"], patch) == 70
 
     err = capsys.readouterr().err

@@ -61,6 +61,18 @@ def test_the_settings_are_laid_over_the_preset(tmp_path: Path) -> None:
     assert one.policy.can_ask
 
 
+def test_a_call_of_the_preset_can_be_switched_off(tmp_path: Path) -> None:
+    """An API without the list, or the second call, that the preset knows of is asked order by order."""
+    with_both = loaded(tmp_path, MINE).suppliers["acme"].asked
+    without = loaded(tmp_path, MINE + "list = false\nthen = false\n").suppliers["acme"].asked
+
+    assert with_both is not None
+    assert without is not None
+    assert with_both.list is not None
+    assert (without.list, without.then) == (None, None)
+    assert "list must be a table" in refused(tmp_path, MINE + "list = true\n")
+
+
 PROOFS = {
     "none": "",
     "bearer": 'token = "env:T"',

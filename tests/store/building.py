@@ -10,11 +10,13 @@ from webhookctl.core.events import Event, EventState, EventType, Item
 from webhookctl.core.orders import ActionKind, ActionState, Move, NewAction, Order, OrderStatus, Restraint
 from webhookctl.core.ports.alarms import Alarms
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, Events
+from webhookctl.core.ports.feed import Feed
 from webhookctl.core.ports.intake import Intake
 from webhookctl.core.ports.leases import Leases
 from webhookctl.core.ports.orders import Orders
 from webhookctl.core.ports.outbox import ClaimedAction, Outbox
 from webhookctl.core.ports.quarantine import Quarantine
+from webhookctl.core.ports.replays import Replays
 from webhookctl.core.ports.reports import Reports
 from webhookctl.core.ports.upkeep import Upkeep
 from webhookctl.core.quarantine import Rejection
@@ -46,6 +48,10 @@ class Store(Protocol):
     def upkeep(self) -> Upkeep: ...
     @property
     def leases(self) -> Leases: ...
+    @property
+    def replays(self) -> Replays: ...
+    @property
+    def feed(self) -> Feed: ...
     def close(self) -> None: ...
 
 

@@ -22,7 +22,7 @@ from tests.store.building import (
 )
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import UsageError
-from webhookctl.core.events import Event, EventState, EventType
+from webhookctl.core.events import Event, EventState, EventType, StoredEvent
 from webhookctl.core.orders import ActionKind, Move, OrderStatus
 from webhookctl.core.ports.events import Application, Applied, EventQuery
 from webhookctl.core.ports.orders import Reveal
@@ -263,6 +263,9 @@ def _handle(store: Store) -> None:
         ({"since": NOW + 2, "until": NOW + 4}, [3, 2]),
         ({"since": NOW + 5}, [5]),
         ({"until": NOW + 5, "supplier": "other"}, [4, 2]),
+        ({"via": Via.WEBHOOK, "state": EventState.DEAD}, [3]),
+        ({"via": Via.WEBHOOK, "reference": "ORD-1"}, [2, 1]),
+        ({"via": Via.POLL}, []),
     ],
 )
 def test_events_are_listed_newest_first(store: Store, filters: dict[str, Any], expected: list[int]) -> None:
@@ -273,6 +276,84 @@ def test_events_are_listed_newest_first(store: Store, filters: dict[str, Any], e
 
     assert [event.id for event in found] == expected
     assert {(event.body, event.headers) for event in found} <= {(b"", ())}
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"supplier": "acme"},
+        {"state": EventState.QUEUED},
+        {"state": EventState.DONE, "via": Via.WEBHOOK},
+        {"type": "order.created"},
+        {"reference": "ORD-1"},
+        {"order_id": "SUP-4"},
+        {"since": NOW + 2, "until": NOW + 5},
+        {"via": Via.WEBHOOK, "since": NOW + 2},
+    ],
+)
+@pytest.mark.parametrize("page", [1, 2, 50])
+def test_a_walk_goes_through_the_same_events_oldest_first(store: Store, filters: dict[str, Any], page: int) -> None:
+    """Whatever the page holds, the walk meets each event once, and those of one moment by their number."""
+    _handle(store)
+    store.intake.accept([verified(3), verified(1)])  # received together with others, and stored later
+    query = EventQuery(**filters)
+    expected = sorted(store.events.find(query), key=lambda event: event.place)
+
+    walked = list[StoredEvent]()
+    while found := store.events.walk(replace(query, limit=page), after=walked[-1].place if walked else None):
+        assert len(found) <= page
+        walked += found
+
+    assert walked == expected
+    assert walked
+
+
+@pytest.mark.parametrize("filters", [{}, {"supplier": "acme"}, {"state": EventState.DEAD}, {"reference": "ORD-1"}])
+def test_events_are_counted_whatever_the_limit(store: Store, filters: dict[str, Any]) -> None:
+    """As many as the list without a limit has."""
+    _handle(store)
+
+    assert store.events.count(EventQuery(limit=1, **filters)) == len(store.events.find(EventQuery(**filters))) > 0
+
+
+def test_deliveries_that_are_here_are_found_by_their_id(store: Store) -> None:
+    """Queued or handled, up to a number."""
+    _handle(store)
+    ids = [delivery_id(number).bytes for number in (1, 5, 9)]
+
+    assert store.events.here(ids, upto=5) == {ids[0], ids[1]}
+    assert store.events.here(ids, upto=4) == {ids[0]}
+
+
+def test_many_reveals_are_written_at_once(store: Store) -> None:
+    """Each of the events says who has seen it."""
+    _handle(store)
+    look = Reveal(NOW, "ada", "why")
+
+    store.events.record_reveals([1, 5], look)
+
+    assert [store.events.reveals(number) for number in (1, 2, 5)] == [[look], [], [look]]
+
+
+def test_a_walk_meets_what_is_handled_meanwhile(store: Store) -> None:
+    """An event that leaves the queue between two pages is neither missed nor met twice."""
+    store.intake.accept([verified(number) for number in range(1, 6)])
+    (first, second) = store.events.walk(EventQuery(limit=2))
+    store.events.apply([application(one) for one in claim_events(store)[:4]], now=NOW)
+
+    rest = store.events.walk(EventQuery(), after=second.place)
+
+    assert [first.id, second.id, *(one.id for one in rest)] == [1, 2, 3, 4, 5]
+
+
+def test_a_walk_opens_what_it_is_asked_to(store: Store) -> None:
+    """Headers and body are there exactly, of the queued as of the handled."""
+    _handle(store)
+
+    opened = store.events.walk(EventQuery(), opened=True)
+
+    assert {(one.body, one.headers, one.unreadable) for one in opened} == {(verified().delivery.body, HEADERS, None)}
 
 
 @pytest.mark.parametrize("name", ["5", "1", str(delivery_id(5)), str(delivery_id(1)).upper(), delivery_id(1).hex])

@@ -59,12 +59,12 @@ def test_what_more_than_this_machine_stands_behind(path: Path, kind: str, shared
 
 @pytest.mark.usefixtures("open_umask")
 def test_nobody_else_can_read_it(path: Path, cipher: AesGcmCipher) -> None:
-    """The file, its -wal and its -shm are 0600, whatever the umask."""
+    """The file, its -wal, its -shm and its lock are 0600, whatever the umask."""
     with closing(open_store(path, cipher, create=True)) as store:
         store.intake.accept([verified()])
         modes = {each.name: _mode(each) for each in path.parent.iterdir()}
 
-    assert modes == {"shop.db": 0o600, "shop.db-wal": 0o600, "shop.db-shm": 0o600}
+    assert modes == {"shop.db": 0o600, "shop.db-wal": 0o600, "shop.db-shm": 0o600, "shop.db-lock": 0o600}
 
 
 def test_a_file_that_others_can_read_is_closed_to_them(made: Path, cipher: AesGcmCipher) -> None:
@@ -162,7 +162,7 @@ def test_a_path_may_hold_any_character(tmp_path: Path, cipher: AesGcmCipher) -> 
 
     open_store(path, cipher, create=True).close()
 
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, f"{path.name}-lock"}
 
 
 @pytest.mark.parametrize("create", [True, False])

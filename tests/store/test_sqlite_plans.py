@@ -25,17 +25,23 @@ from tests.store.building import (
 )
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
+from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import Reason
-from webhookctl.core.events import EventState, EventType, Spoken
+from webhookctl.core.events import EventState, EventType, Place, Spoken, Unmapped
 from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, NewAction, OrderStatus, Restraint
+from webhookctl.core.ports.alarms import Window
+from webhookctl.core.ports.chores import ChoreName
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.leases import Concern, Settled, Standing
 from webhookctl.core.ports.orders import OrderQuery, Reveal
 from webhookctl.core.ports.outbox import ActionQuery, Settlement
 from webhookctl.core.ports.quarantine import RejectedQuery
+from webhookctl.core.ports.replays import ReplayState, Verdict
 from webhookctl.core.quarantine import Bounds
 
 _ALLOWED = {
+    # A row for each of two chores.
+    "SCAN chores",
     # What asking came to: each row is found by its rowid.
     "SCAN one VIRTUAL TABLE INDEX 1:",
     # What waits is all that is in these indexes.
@@ -60,10 +66,14 @@ _ALLOWED = {
     "SCAN rejected USING INDEX rejected_by_time",
     # A row per supplier and day.
     "SCAN repeats",
+    # A row per replay, from the newest on.
+    "SCAN replays",
     # A row per secret.
     "SCAN secret_uses",
     # What the quarantine holds, without touching its table.
     "SCAN rejected USING COVERING INDEX rejected_by_time",
+    # The name of the one table whose numbers are remembered.
+    "SCAN sqlite_sequence",
     # What the statement itself brings.
     "SCAN json_each VIRTUAL TABLE INDEX 1:",
     "SCAN 2-ROW VALUES CLAUSE",
@@ -81,6 +91,15 @@ def _plans(store: SqliteStore, statements: set[str]) -> dict[str, list[str]]:
     queries = [one for one in statements if one.split(maxsplit=1)[0] in {"SELECT", "UPDATE", "INSERT", "DELETE"}]
     with store.connection.reading() as raw:
         return {one: [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {one}")] for one in queries}
+
+
+def _raise_alarms(store: SqliteStore, low: NewAction) -> None:
+    store.alarms.overdue(lambda _: low, since=0, until=NOW, now=NOW)
+    store.alarms.undelivered(lambda _order, _action: low, since=0, until=NOW, now=NOW)
+    (unknown,) = arrive(store, 77)
+    waiting = Unmapped("acme", EventState.DEAD, "unknown", None, "S77")
+    store.events.apply([Application(unknown.event.id, unknown.claim, EventState.DEAD, None, waiting)], now=NOW)
+    store.alarms.waiting("acme", lambda _: low, Window(0, NOW + 1000, 1), now=NOW)
 
 
 def _use_everything(store: SqliteStore) -> None:
@@ -122,8 +141,7 @@ def _use_everything(store: SqliteStore) -> None:
     store.orders.write([decided, Move(None, (low, about))], now=NOW)
     store.outbox.resolve(again.action.id, ActionState.DONE, by=by, now=NOW)
     store.outbox.interventions(again.action.id)
-    store.alarms.overdue(lambda _: low, since=0, until=NOW, now=NOW)
-    store.alarms.undelivered(lambda _order, _action: low, since=0, until=NOW, now=NOW)
+    _raise_alarms(store, low)
     for only_held, overdue_at in ((True, None), (True, NOW), (False, NOW)):
         store.orders.find(OrderQuery(held=only_held, overdue_at=overdue_at))
     store.orders.story("acme", "ORD-1")
@@ -143,7 +161,29 @@ def _report_everything(store: SqliteStore) -> None:
     store.reports.pressing(asked_before=NOW, rejected_since=NOW)
 
 
+def _look_after_everything(store: SqliteStore) -> None:
+    for plan in (True, False):
+        prune_mark = store.upkeep.prune(None, before=NOW + LEASE, now=NOW, limit=2, plan=plan).mark
+        while prune_mark is not None:
+            prune_mark = store.upkeep.prune(prune_mark, before=NOW + LEASE, now=NOW, limit=2, plan=plan).mark
+    store.upkeep.reclaim(pages=10)
+    store.chores.begin(ChoreName.PRUNE, every=1, again_after=1, now=NOW)
+    store.chores.end(ChoreName.PRUNE, done=False, detail="", now=NOW)
+    store.chores.end(ChoreName.PRUNE, done=True, detail="", now=NOW)
+    store.chores.all()
+
+
+def _follow(store: SqliteStore) -> None:
+    store.reports.effects(1)
+    store.feed.newest()
+    store.feed.has_grown()
+    store.feed.again([event.id for event in store.feed.arrived(after=0, limit=9)])
+    store.events.record_reveals([1, 2], Reveal(NOW, "ada", "why"))
+    store.events.here([delivery_id(1).bytes, delivery_id(99).bytes], upto=9)
+
+
 def _use_the_quarantine(store: SqliteStore) -> None:
+    _follow(store)
     store.events.record_reveal(1, Reveal(NOW, "ada", "why"))
     store.events.reveals(1)
     rejections = [rejection(number) for number in range(10)]
@@ -152,6 +192,23 @@ def _use_the_quarantine(store: SqliteStore) -> None:
     for one in store.quarantine.walk(RejectedQuery()):
         store.quarantine.get(one.id)
         store.quarantine.admit([(one.id, verified(10))])
+
+
+def _send_elsewhere(store: SqliteStore) -> None:
+    look = Reveal(NOW, "ada", "why")
+    number = store.replays.begin("http://127.0.0.1", "fresh", look)
+    store.replays.add(number, [1, 2], look)
+    store.replays.complete(number)
+    store.replays.claim(number, "c", now=NOW, until=NOW + 9)
+    store.replays.claim(number, "d", now=NOW, until=NOW + 9)
+    store.replays.renew(number, "c", until=NOW + 9)
+    (first, *_) = store.replays.take(number, "c", 9)
+    store.replays.settle(number, "c", [Verdict(first.number, "1", ReplayState.TAKEN, 200, 1, "")], now=NOW)
+    store.replays.reopen(number, look, after=0, limit=9)
+    store.replays.get(number)
+    store.replays.get(None)
+    store.replays.counts(number)
+    store.replays.release(number, "c")
 
 
 def _ask_about_everything(store: SqliteStore) -> None:
@@ -186,8 +243,14 @@ def _list_everything(store: SqliteStore) -> None:
     for supplier, reference, (since, until) in itertools.product(suppliers, references, spans):
         for reason in (None, Reason.MISMATCH):
             store.quarantine.find(RejectedQuery(supplier, reason, since, until))
-        for state, type_, order_id in itertools.product((None, *EventState), (None, "order.created"), (None, "SUP-1")):
-            store.events.find(EventQuery(supplier, type_, state, reference, order_id, since, until))
+        for state, type_, order_id, via in itertools.product(
+            (None, *EventState), (None, "order.created"), (None, "SUP-1"), (None, Via.POLL)
+        ):
+            query = EventQuery(supplier, type_, state, reference, order_id, since, until, via=via)
+            store.events.find(query)
+            store.events.count(query)
+            for after in (None, Place(NOW, 7)):
+                store.events.walk(query, after=after)
         for status in (None, *OrderStatus):
             store.orders.find(OrderQuery(supplier, status, reference, since, until))
         for kind, end in itertools.product((None, ActionKind.ALERT), (None, *ActionState)):
@@ -204,7 +267,9 @@ def test_every_query_has_its_index(sqlite: SqliteStore) -> None:
     seen = list[str]()
     _traced(sqlite, seen)
     _use_everything(sqlite)
+    _send_elsewhere(sqlite)
     _list_everything(sqlite)
+    _look_after_everything(sqlite)
 
     plans = _plans(sqlite, set(seen))
 
@@ -222,6 +287,14 @@ def test_long_lists_are_not_sorted(sqlite: SqliteStore) -> None:
         sqlite.events.find(EventQuery(state=state))
     sqlite.events.find(EventQuery(supplier="acme", until=NOW))
     sqlite.events.find(EventQuery(type="order.created"))
+    sqlite.events.find(EventQuery(via=Via.WEBHOOK))
+    for state, after in itertools.product((None, EventState.DONE), (None, Place(NOW, 7))):
+        for asked in (
+            EventQuery(state=state),
+            EventQuery(supplier="acme", state=state, since=NOW),
+            EventQuery(via=Via.POLL),
+        ):
+            sqlite.events.walk(asked, after=after, opened=True)
     sqlite.orders.find(OrderQuery(status=OrderStatus.FULFILLED))
     sqlite.orders.find(OrderQuery(supplier="acme"))
     sqlite.outbox.find(ActionQuery(state=ActionState.DONE, kind=ActionKind.DELIVER))
@@ -232,3 +305,34 @@ def test_long_lists_are_not_sorted(sqlite: SqliteStore) -> None:
     sorts = {one: plan for one, plan in plans.items() if any("TEMP B-TREE" in step for step in plan)}
     assert len(plans) >= 10
     assert {one for one in sorts if "state = 'queued'" not in one} == set()
+
+
+def test_a_walk_seeks_its_place(sqlite: SqliteStore) -> None:
+    """Each page begins at the moment where the last one ended, and reads nothing before it."""
+    seen = list[str]()
+    _traced(sqlite, seen)
+    for filters in ({}, {"supplier": "acme"}, {"via": Via.POLL}, {"state": EventState.DEAD}, {"type": "order.created"}):
+        sqlite.events.walk(EventQuery(since=NOW, **filters), after=Place(NOW, 7))
+
+    plans = _plans(sqlite, {one for one in seen if "state = 'queued'" not in one})
+
+    assert len(plans) == 5
+    for (step,) in plans.values():
+        assert step.endswith(("(received_at>?)", "AND received_at>?)"))
+
+
+def test_measuring_reads_no_big_table(sqlite: SqliteStore) -> None:
+    """Rows of what grows are counted along an index, and bytes are taken from the ends of each table."""
+    seen = list[str]()
+    _use_everything(sqlite)
+    _traced(sqlite, seen)
+    sqlite.checks.sizes(now=NOW)
+
+    plans = _plans(sqlite, {one for one in seen if "FROM events" in one or "FROM orders" in one or "actions" in one})
+    read = {one for one, plan in plans.items() if any("SCAN" in step and "COVERING INDEX" not in step for step in plan)}
+
+    counted = {one for one in plans if "count(*)" in one}
+    assert len(counted) >= 5
+    assert read & counted <= {one for one in counted if "events_queue" in one}  # what waits is all that is in it
+    assert all("LIMIT" in one for one in read - counted)
+    assert not any("TEMP B-TREE" in step for plan in plans.values() for step in plan)

@@ -14,7 +14,7 @@ from tests.store.building import NOW, action, application, arrive, claim_events,
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher, shown_id
 from webhookctl.adapters.cipher_clear import ClearCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store, schema
-from webhookctl.adapters.store_sqlite.rekeying import PLACES
+from webhookctl.adapters.store_sqlite.sealed_places import PLACES
 from webhookctl.core.errors import SealedError
 from webhookctl.core.orders import Move
 from webhookctl.core.ports.cipher import Cipher

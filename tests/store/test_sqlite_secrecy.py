@@ -50,7 +50,7 @@ def test_no_code_pin_body_or_header_is_in_the_file(path: Path, cipher: AesGcmCip
     sqlite.close()
     ended = path.read_bytes()
 
-    assert set(running) == {"shop.db", "shop.db-wal", "shop.db-shm"}
+    assert set(running) == {"shop.db", "shop.db-wal", "shop.db-shm", "shop.db-lock"}
     assert b"ORD-1" in running["shop.db-wal"]
     assert b"ORD-1" in ended
     assert not any(b"canary" in content.lower() for content in (*running.values(), ended))

@@ -32,10 +32,10 @@ class FreeSpace:
         return self._full
 
 
-def is_low(path: Path) -> bool:
-    """Ask the disk; what it can't say is left to the next write to find out."""
+def is_low(path: Path, *, beside: int = 0) -> bool:
+    """Ask the disk, as it would be with so many bytes less; what it can't say is left to the next write to find out."""
     found = room(path)
-    return found is not None and found[0] < found[1]
+    return found is not None and found[0] - beside < found[1]
 
 
 def room(path: Path) -> tuple[int, int] | None:

@@ -4,27 +4,37 @@ httpx's own timeouts start again with every byte, so that a server that drips on
 """
 
 import asyncio
+import errno
 import os
 import re
+import socket
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from ssl import SSLContext, cert_time_to_seconds
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
 from webhookctl import __version__
+from webhookctl.core.addresses import Address, parsed
 from webhookctl.core.breaker import Breaker
 from webhookctl.core.errors import UpstreamError
 from webhookctl.core.redaction import printable
 from webhookctl.core.retries import LONGEST_RETRY_AFTER, SECOND
+
+if TYPE_CHECKING:
+    from aiohappyeyeballs import AddrInfoType
+
+Fields: TypeAlias = Mapping[str, str] | Sequence[tuple[bytes, bytes]]
+"""The headers of a request; of a mapping the names are found in any case, pairs go as they are."""
 
 MOST_READ: Final = 64 * 1024
 """Bytes of an answer after which a caller who only wants to know how it went stops reading."""
@@ -41,6 +51,7 @@ _MOST_DIGITS: Final = 6
 """Of a Retry-After in seconds: eleven days are an hour to us."""
 
 _HEADERS: Final = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"webhookctl/{__version__}"}
+_HEADER_PAIRS: Final = tuple((name.encode(), value.encode()) for name, value in _HEADERS.items())
 
 
 class NotSentError(UpstreamError):
@@ -93,11 +104,49 @@ _TROUBLES: Final = (
 _EXPECTED: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pinned(AbstractResolver):
+    """Whatever name is asked for: the addresses that were found and looked at before. No second look can differ."""
+
+    addresses: Sequence[Address]
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        kinds = {4: socket.AF_INET, 6: socket.AF_INET6}
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address),
+                port=port,
+                family=kinds[address.version],
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self.addresses
+            if family in {socket.AF_UNSPEC, kinds[address.version]}
+        ]
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+    def socket(self, info: "AddrInfoType") -> socket.socket:
+        """Open a socket for one of the addresses alone: this is what all must pass, also what asked no resolver."""
+        family, kind, protocol, _, where = info
+        if parsed(str(where[0])) not in self.addresses:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return socket.socket(family, kind, protocol)
+
+
 class Outbound:
     """The process's client: connections are shared and reused; use it in one event loop, and close it there."""
 
-    def __init__(self, tls: SSLContext | None = None) -> None:
-        """Trust the certificates of certifi and of the system, or those of `tls` alone."""
+    def __init__(self, tls: SSLContext | None = None, *, only_at: Collection[Address] | None = None) -> None:
+        """Trust the certificates of certifi and of the system, or those of `tls` alone.
+
+        `only_at`: connect to these addresses and to no other, whatever a name may lead to.
+        """
+        self._pinned = None if only_at is None else _Pinned(tuple(only_at))
         if tls is None:
             tls = httpx.create_ssl_context(trust_env=False)
             tls.load_default_certs()  # the shop's own authority stands in the system's store, not in certifi's
@@ -112,10 +161,17 @@ class Outbound:
         return self._breakers[_host(url)]
 
     def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(ssl=self._tls, limit=_CONNECTIONS, keepalive_timeout=_IDLE_S)
+        pinned = self._pinned
+        connector = aiohttp.TCPConnector(
+            ssl=self._tls,
+            limit=_CONNECTIONS,
+            keepalive_timeout=_IDLE_S,
+            resolver=pinned,
+            socket_factory=pinned.socket if pinned else None,
+        )
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
-    async def post(self, url: str, *, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Answer:
+    async def post(self, url: str, *, body: bytes, headers: Fields, timeout_s: float) -> Answer:
         """Post `body`; raises `NotSentError` or `UpstreamError` where no status came back within `timeout_s`.
 
         Waiting until fewer than `PER_HOST` others are at the same host is not counted.
@@ -128,7 +184,7 @@ class Outbound:
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str],
+        headers: Fields,
         timeout_s: float,
         body: bytes = b"",
         most: int = MOST_READ,
@@ -171,21 +227,26 @@ class Outbound:
         writer.close()
         return round(cert_time_to_seconds(found["notAfter"]) * SECOND) if "notAfter" in found else None
 
-    def _request(
-        self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float
-    ) -> httpx.Request:
+    def _request(self, method: str, url: str, body: bytes, headers: Fields, timeout_s: float) -> httpx.Request:
         target, auth = _target(url)
         request = httpx.Request(
             method,
             target,
             content=body,
-            headers={**_HEADERS, **{name.lower(): value for name, value in headers.items()}},
+            headers=_fields(headers),
             extensions={"timeout": _timeout(timeout_s)},
         )
         return request if auth is None else next(auth.auth_flow(request))
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+def _fields(headers: Fields) -> dict[str, str] | Sequence[tuple[bytes, bytes]]:
+    if isinstance(headers, Mapping):
+        return {**_HEADERS, **{name.lower(): value for name, value in headers.items()}}
+    given = {name.lower() for name, _ in headers}
+    return [*headers, *(pair for pair in _HEADER_PAIRS if pair[0] not in given)]
 
 
 @lru_cache(256)

@@ -101,6 +101,7 @@ _LINES: Final[Mapping[type, _Line]] = {
     ),
     outcomes.MissedWebhooks: _Line(logging.ERROR, "too many webhooks are missed", ("supplier", "detail")),
     outcomes.Noticed: _Line(logging.WARNING, "noticed", ("detail",)),
+    outcomes.LookedAfter: _Line(logging.INFO, "looked after the store", ("chore", "detail")),
     outcomes.Hindered: _Line(logging.ERROR, "hindered, tried again", ("where", "reason"), limited_by=("where",)),
 }
 

@@ -6,19 +6,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 from webhookctl import __version__
-from webhookctl.cli import output
-from webhookctl.core.errors import ExitCode, StoreBrokenError, WebhookctlError
+from webhookctl.cli import completing, output
+from webhookctl.core.errors import ExitCode, StoppedError, StoreBrokenError, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
 """EX_SOFTWARE of sysexits.h: none of the exit codes that an operator can do something about."""
 
+
+class _Commands(typer.core.TyperGroup):
+    """The commands; who stops one hears that it was stopped, which Typer by itself keeps to itself."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer hides its class, and the base answers anything
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            raise StoppedError(str(stopped) or "Interrupted.") from None
+        except typer.Abort:
+            raise StoppedError("Interrupted: nothing was changed.") from None
+
+
 app = typer.Typer(
     name="webhookctl",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -57,38 +71,32 @@ def _globals(
 
 
 _MODULES: Final = (
-    *(
-        "setup",
-        "serve",
-        "work",
-        "verify",
-        "sign",
-        "send",
-        "poll",
-        "demo",
-        "status",
-        "doctor",
-        "events",
-        "orders",
-        "actions",
-    ),
-    *("rejected", "store", "suppliers"),
+    *("setup", "serve", "work", "verify", "sign", "send", "poll", "replay", "demo", "status", "doctor", "events"),
+    *("orders", "actions", "rejected", "store", "suppliers"),
 )
 """Each registers its commands, in the order in which --help lists them."""
-_ALONE: Final = ("verify", "sign")
-"""Commands with a module of their own name that must start at once: where one is asked for, it does not wait for the
-others to be read."""
+_OF_OTHER_NAMES: Final = frozenset({"setup"})
+"""Modules whose commands are not called as they are."""
 
 
 def _register(asked: Sequence[str]) -> None:
-    alone = [name for name in asked[:1] if name in _ALONE]
-    for name in alone or _MODULES:
+    """Read the module of the command that is asked for, which does not wait for the others; or else all of them."""
+    named = [name for name in asked[:1] if name in _MODULES and name not in _OF_OTHER_NAMES]
+    for name in named or _MODULES:
         import_module(f"{__name__}.{name}").register(app)
-    if not alone:
+    if not named or named == ["suppliers"]:
         import_module(f"{__name__}.secrets_report").register(import_module(f"{__name__}.suppliers").app)
 
 
-_register(sys.argv[1:])
+def _asked(arguments: Sequence[str]) -> Sequence[str]:
+    """Leave out what stands before the command's name."""
+    if arguments[:1] and arguments[0] in {"--config", "-c"}:
+        return arguments[2:]
+    return arguments[1:] if arguments[:1] and arguments[0].startswith("--config=") else arguments
+
+
+completing.hurry(os.environ)
+_register(_asked(completing.words(os.environ) or sys.argv[1:]))
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import completing, looking, options, output
 from webhookctl.core.errors import NotFoundError, UsageError
 from webhookctl.core.orders import ActionKind, ActionState, Intervention
 
@@ -13,7 +13,12 @@ _RETRIED = (ActionState.DEAD, ActionState.WAITING)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at deliveries, refunds, alerts; try again.")
 
-TheId = Annotated[str, typer.Argument(metavar="ID", help="An action's id, or a beginning that no other has.")]
+TheId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="An action's id, or a beginning that no other has.", autocompletion=completing.action_ids
+    ),
+]
 
 
 def register(parent: typer.Typer) -> None:
@@ -41,7 +46,7 @@ def list_(
 
     first, last = options.window(since, until)
     settings = wiring.settings(context.obj.config)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         found = store.outbox.find(ActionQuery(supplier, kind, state, reference, first, last, limit))
     rows = [report.action_row(action, wiring.handled_kinds(settings)) for action in found]
     if as_json:
@@ -71,7 +76,7 @@ def show(context: typer.Context, action_id: TheId, as_json: options.AsJson = Fal
     from webhookctl.flows import report
 
     settings = wiring.settings(context.obj.config)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         found = store.outbox.get(action_id)
         if found is None:
             raise _unknown(action_id)

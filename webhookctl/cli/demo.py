@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import completing, options, output
 from webhookctl.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,14 @@ def demo(
 def supplier(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Option("--supplier", "-s", help="Which of the settings to play.", show_default="the only one")
+        str | None,
+        typer.Option(
+            "--supplier",
+            "-s",
+            help="Which of the settings to play.",
+            show_default="the only one",
+            autocompletion=completing.suppliers,
+        ),
     ] = None,
     loss: Loss = "20%",
     life: Annotated[str, typer.Option("--life", help="How long an order takes.")] = "10s",

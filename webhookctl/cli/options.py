@@ -7,13 +7,24 @@ from typing import Annotated, Final
 
 import typer
 
+from webhookctl.cli import completing
 from webhookctl.core.errors import UsageError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Utc = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many, newest first.")]
-Supplier = Annotated[str | None, typer.Option("--supplier", "-s", help="Only this supplier.", show_default=False)]
-Reference = Annotated[str | None, typer.Option("--reference", help="Only this order reference.", show_default=False)]
+Supplier = Annotated[
+    str | None,
+    typer.Option(
+        "--supplier", "-s", help="Only this supplier.", show_default=False, autocompletion=completing.suppliers
+    ),
+]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        "--reference", help="Only this order reference.", show_default=False, autocompletion=completing.references
+    ),
+]
 Since = Annotated[
     str | None, typer.Option("--since", help="Not older than 2h, 7d or 2026-05-01T00:00Z.", show_default=False)
 ]

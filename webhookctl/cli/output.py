@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from shutil import get_terminal_size
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.core.errors import UsageError
-from webhookctl.core.redaction import printable
+from webhookctl.core.redaction import guarded, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,8 +33,9 @@ def emit(text: str = "") -> None:
 
 
 def emit_raw_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Write one JSON value on one line: for streams."""
+    """Write one JSON value on one line, at once: for streams."""
     _write(sys.stdout, json.dumps(value, ensure_ascii=True))
+    sys.stdout.flush()
 
 
 def refuse_terminal() -> None:
@@ -56,21 +58,23 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str =
     """Show rows: a table on a terminal, or a block for each where it is too narrow; tab-separated lines in a pipe."""
     lines = [[printable(cell) for cell in row] for row in rows]
     if not lines:
-        say(empty)
+        say(empty) if empty else None
     elif sys.stdout.isatty():
         _table_or_records(columns, lines)
     else:
         for line in [[column.lower().replace(" ", "_") for column in columns], *lines]:
-            _write(sys.stdout, "\t".join(map(_guarded, line)))
+            _write(sys.stdout, "\t".join(map(guarded, line)))
 
 
-def _guarded(cell: str) -> str:
-    """Put an apostrophe before what a spreadsheet would take for a formula: nobody's reference may run a program."""
-    return f"'{cell}" if cell[:1] in {"=", "+", "@"} or (cell[:1] == "-" and not _is_number_or_dash(cell)) else cell
-
-
-def _is_number_or_dash(cell: str) -> bool:
-    return cell == "-" or cell[1:].replace(".", "", 1).isdigit()
+def row(cells: Sequence[str], widths: Sequence[int] = ()) -> None:
+    """Show one row of a table as it comes, and at once: in columns on a terminal, tab-separated in a pipe."""
+    shown = [printable(cell) for cell in cells]
+    if sys.stdout.isatty():
+        columns = zip(shown, chain(widths, repeat(0)), strict=False)
+        _write(sys.stdout, "  ".join(cell.ljust(width) for cell, width in columns).rstrip())
+    else:
+        _write(sys.stdout, "\t".join(map(guarded, shown)))
+    sys.stdout.flush()
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
@@ -151,6 +155,36 @@ def progress(what: str, count: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(console=Console(stderr=True, markup=False, highlight=False, emoji=False), transient=True) as bar:
         task = bar.add_task(what, total=count)
         yield lambda step: bar.advance(task, step)
+
+
+@contextmanager
+def paced_progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
+    """Show how far, how fast and how long still: a bar on a terminal, nothing in a pipe. Yields as `progress` does."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        """How many a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "-/s")
+
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), Speed(), Left())
+    # A result in a pipe must not be caught for the bar's sake.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        task = bar.add_task(what, total=count)
+        yield lambda step: bar.advance(task, step)
+
+
+def is_terminal() -> bool:
+    """Return whether the result comes to a terminal."""
+    return sys.stdout.isatty()
 
 
 def is_watched() -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import completing, options, output
 from webhookctl.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,14 @@ _MANY = 50
 """Orders below which nobody needs to see how far we are."""
 
 TheOrder = Annotated[
-    str | None, typer.Option("--order", metavar="REF", help="Ask about this order now.", show_default=False)
+    str | None,
+    typer.Option(
+        "--order",
+        metavar="REF",
+        help="Ask about this order now.",
+        show_default=False,
+        autocompletion=completing.references,
+    ),
 ]
 After = Annotated[
     str | None, typer.Option("--after", help="How long a webhook may take, as 5m.", show_default="the settings' own")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import consent, options, output
+from webhookctl.cli import completing, consent, looking, options, output
 from webhookctl.core.errors import ExitCode, Reason
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def list_(
     from webhookctl.flows import report
 
     query = _query(supplier, reason, since, until, limit)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with looking.store(context, wiring.settings(context.obj.config)) as store:
         rows = [report.rejected_row(one) for one in store.quarantine.find(query)]
     if as_json:
         output.show_json(rows)
@@ -68,7 +68,9 @@ def _cells(row: dict[str, Any], *, utc: bool) -> tuple[str, ...]:
 @app.command("show", epilog="Try: webhookctl rejected show 17, webhookctl rejected show 17 --json.")
 def show(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="ID", help="Its number in the list.")],
+    number: Annotated[
+        int, typer.Argument(metavar="ID", help="Its number in the list.", autocompletion=completing.rejected_ids)
+    ],
     as_json: options.AsJson = False,
     utc: options.Utc = False,
 ) -> None:
@@ -77,7 +79,7 @@ def show(
     from webhookctl.flows import report
 
     settings = wiring.settings(context.obj.config)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         found = wiring.kept_rejection(store, number)
     hidden = wiring.proof(settings, found.supplier)
     page = report.rejected_page(found, wiring.mapping(settings, found.supplier), hidden)

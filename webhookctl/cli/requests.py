@@ -61,10 +61,11 @@ class Told:
         return captures.read(read(self.request), lambda name: read(str(folder / name)))
 
     def _headers(self) -> "Headers":
-        return tuple(_header(line) for line in self.headers)
+        return tuple(header(line) for line in self.headers)
 
 
-def _header(line: str) -> tuple[bytes, bytes]:
+def header(line: str) -> tuple[bytes, bytes]:
+    """Read a header with its name, in lower case; raises `UsageError`."""
     name, colon, value = line.partition(":")
     if not colon or not HEADER_NAME.fullmatch(name.strip()):
         raise UsageError("-H takes a header with its name, as in -H 'X-Signature: …'; one of those given has none.")

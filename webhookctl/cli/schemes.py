@@ -3,11 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from webhookctl.core.errors import SchemeError, UsageError
+from webhookctl.core.errors import SchemeError, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from webhookctl.core.deliveries import Delivery
     from webhookctl.core.signatures import Scheme
+
+
+def known(name: str) -> str:
+    """Return the name of a preset; raises `UsageError` with the nearest one: here a person has typed it."""
+    from webhookctl import suppliers
+
+    try:
+        suppliers.scheme_of(name)
+    except SettingsError as error:
+        raise UsageError(str(error)) from None
+    return name
 
 
 def of_preset(name: str, params: Sequence[str], tolerance: str | None) -> "Scheme":
@@ -15,7 +26,7 @@ def of_preset(name: str, params: Sequence[str], tolerance: str | None) -> "Schem
     from webhookctl import suppliers
     from webhookctl.core.signatures import params_needed
 
-    table = suppliers.scheme_of(name)
+    table = suppliers.scheme_of(known(name))
     given = pairs(params)
     missing = [needed for needed in params_needed(table) if needed not in {**table.get("params", {}), **given}]
     if missing:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import completing, options, output
 from webhookctl.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def send(
         str, typer.Argument(metavar="EVENT|FILE", help="A sample, as order.created; a file; or - for stdin.")
     ],
     supplier: Annotated[
-        str | None, typer.Option("--supplier", "-s", help="As whom.", show_default="the only one")
+        str | None,
+        typer.Option(
+            "--supplier", "-s", help="As whom.", show_default="the only one", autocompletion=completing.suppliers
+        ),
     ] = None,
     url: Annotated[
         str | None, typer.Option("--url", help="Where to.", show_default="the listener of the settings")

@@ -45,7 +45,11 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
         },
         "suppliers": {name: show.supplier(supplier) for name, supplier in settings.suppliers.items()},
         "actions": {kind.value: show.handler(handler) for kind, handler in settings.actions.by_kind().items()},
-        "alarms": {"undelivered_after_ms": settings.alarms.undelivered_after},
+        "alarms": {
+            "undelivered_after_ms": settings.alarms.undelivered_after,
+            "waiting_after_ms": settings.alarms.waiting_after,
+        },
+        "replay": {"targets": list(map(str, settings.replay.targets))},
     }
 
 

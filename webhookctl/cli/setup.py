@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import completing, options, output
 from webhookctl.core.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def register(parent: typer.Typer) -> None:
 def init(
     folder: Annotated[Path, typer.Option("--folder", help="Where the files go; made if missing.")] = Path(),
     supplier: Annotated[str, typer.Option("--supplier", "-s", help="The supplier's name; part of its URL.")] = "acme",
-    preset: Annotated[str, typer.Option("--preset", help="How the supplier signs.")] = "generic",
+    preset: Annotated[
+        str, typer.Option("--preset", help="How the supplier signs.", autocompletion=completing.presets)
+    ] = "generic",
     domain: Annotated[str, typer.Option("--domain", help="The host that suppliers reach.")] = "shop.example",
 ) -> None:
     """Write settings, key and secrets, and print the lines for systemd, cron, nginx and the supplier's dashboard."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import looking, options, output
 from webhookctl.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def status(
         _check(context.obj.config)
     from webhookctl.flows import health
 
-    summary, page = _looked_up(context.obj.config)
+    summary, page = _looked_up(context)
     output.show_json(page) if as_json else _print(page, utc=utc)
     if health.needs_a_decision(summary):
         raise typer.Exit(ExitCode.PERSON)
@@ -48,18 +48,20 @@ def _check(named: Path | None) -> NoReturn:
     raise typer.Exit(level)
 
 
-def _looked_up(named: Path | None) -> "tuple[Summary, dict[str, Any]]":
+def _looked_up(context: typer.Context) -> "tuple[Summary, dict[str, Any]]":
     from webhookctl import wiring
     from webhookctl.flows import report
 
-    settings = wiring.settings(named)
-    with wiring.store(settings) as store:
+    settings = wiring.settings(context.obj.config)
+    with looking.store(context, settings) as store:
         now = options.now_ms()
         summary = store.reports.summary(now=now)
         spans = [store.leases.endings(since=now - days * _DAY_MS) for days in (1, 7)]
+        chores = store.chores.all().values()
         standings = [store.leases.standing(name) for name in wiring.asked_suppliers(settings)]
     page = report.summary_page(summary, wiring.handled_kinds(settings), str(wiring.store_path(settings)))
     page["polling"] = report.polling_page(spans[0], spans[1], standings)
+    page["keeping"] = report.keeping_page(chores)
     return summary, page
 
 
@@ -70,7 +72,8 @@ def _print(page: dict[str, Any], *, utc: bool) -> None:
 
 
 def _sections(page: dict[str, Any], *, utc: bool) -> Iterator[tuple[str, Iterable[tuple[str, object]]]]:
-    yield "Needs a person", page["needs_a_person"].items() or [("nothing", "")]
+    failing = {f"store {name} failing": one["detail"] for name, one in page["keeping"].items() if one["failing_since"]}
+    yield "Needs a person", [*page["needs_a_person"].items(), *failing.items()] or [("nothing", "")]
     if unhandled := page["waiting_for_a_handler"]:
         yield "Waiting for a handler", [(kind, f"{count}, set [actions.{kind}]") for kind, count in unhandled.items()]
     yield "Orders", [*page["orders"].items(), ("overdue", page["overdue_orders"])]
@@ -79,7 +82,15 @@ def _sections(page: dict[str, Any], *, utc: bool) -> Iterator[tuple[str, Iterabl
     if polling := page["polling"]:
         yield "Polling", [(name, _asked(one, utc=utc)) for name, one in polling.items()]
     newest = output.when(page["newest_event_at"], utc=utc)
-    yield "Store", [("file", page["store"]), ("journal", page["journal_mode"]), ("newest event", newest)]
+    kept = [(f"last {name}", _kept(one, utc=utc)) for name, one in page["keeping"].items()]
+    yield "Store", [("file", page["store"]), ("journal", page["journal_mode"]), ("newest event", newest), *kept]
+
+
+def _kept(one: dict[str, Any], *, utc: bool) -> str:
+    if one["failing_since"]:
+        since = output.when(one["failing_since"], utc=utc)
+        return f"{output.when(one['done_at'], utc=utc)}; fails since {since}"
+    return f"{output.when(one['done_at'], utc=utc)}, {one['detail']}"
 
 
 def _rejected(count: int) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import completing, options, output
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the suppliers that are known.")
 
@@ -29,13 +29,16 @@ def list_(as_json: options.AsJson = False) -> None:
 
 @app.command("show", epilog="Try: webhookctl suppliers show kinguin, webhookctl suppliers show svix --toml.")
 def show(
-    name: Annotated[str, typer.Argument(metavar="PRESET", help="The name of a preset.")],
+    name: Annotated[
+        str, typer.Argument(metavar="PRESET", help="The name of a preset.", autocompletion=completing.presets)
+    ],
     as_json: options.AsJson = False,
     as_toml: Annotated[bool, typer.Option("--toml", help="Print it as a table of the settings file.")] = False,
 ) -> None:
     """Show a preset, and how sure it is."""
-    from webhookctl.cli import preset_page
+    from webhookctl.cli import preset_page, schemes
 
+    schemes.known(name)
     if as_toml:
         for line in preset_page.settings_text(name).splitlines():
             output.emit(line)

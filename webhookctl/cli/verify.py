@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import options, output, requests, schemes, secrecy, verdicts
+from webhookctl.cli import completing, options, output, requests, schemes, secrecy, verdicts
 from webhookctl.core.errors import ExitCode, UsageError
 from webhookctl.core.signatures import Kind
 
@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 
 _EVERYTHING = 1_000_000
 
-Preset = Annotated[str | None, typer.Option("--preset", help="Whose scheme, as stripe.", show_default=False)]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", help="Whose scheme, as stripe.", show_default=False, autocompletion=completing.presets),
+]
 Supplier = Annotated[
-    str | None, typer.Option("--supplier", "-s", help="A supplier of the settings.", show_default=False)
+    str | None,
+    typer.Option(
+        "--supplier", "-s", help="A supplier of the settings.", show_default=False, autocompletion=completing.suppliers
+    ),
 ]
 SecretEnv = Annotated[
     list[str] | None, typer.Option("--secret-env", metavar="NAME", help="The variable with the secret; repeatable.")
@@ -58,8 +64,13 @@ def verify(
     request: Annotated[
         str | None, typer.Option("--request", metavar="FILE", help="A captured request: raw HTTP, curl, HAR.")
     ] = None,
-    event: Annotated[str | None, typer.Option("--event", metavar="ID", help="A stored event.")] = None,
-    rejected: Annotated[int | None, typer.Option("--rejected", metavar="ID", help="A rejected delivery.")] = None,
+    event: Annotated[
+        str | None, typer.Option("--event", metavar="ID", help="A stored event.", autocompletion=completing.event_ids)
+    ] = None,
+    rejected: Annotated[
+        int | None,
+        typer.Option("--rejected", metavar="ID", help="A rejected delivery.", autocompletion=completing.rejected_ids),
+    ] = None,
     all_rejected: Annotated[bool, typer.Option("--all-rejected", help="All that were rejected; see --since.")] = False,
     since: options.Since = None,
     at: At = None,

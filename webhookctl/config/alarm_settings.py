@@ -9,3 +9,5 @@ class AlarmSettings(Table):
 
     undelivered_after: PositiveDuration = 10 * 60 * SECOND
     """A fulfilled order whose `deliver` has not succeeded by then is alerted."""
+    waiting_after: PositiveDuration = 10 * 60 * SECOND
+    """An event that names its order by an id which nobody has made known by then is alerted."""

@@ -18,11 +18,10 @@ from webhookctl.core.ports.supplier import Api, ListCall, SecondCall
 from webhookctl.core.retries import SECOND
 from webhookctl.suppliers import api as presets
 
-_RATE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)", re.ASCII)
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", re.ASCII)
 _MOST_CONNECTIONS: Final = 100
 _WHOLE: Final = 100
+_CAN_BE_OFF: Final = ("then", "list")
 
 
 class AuthKind(StrEnum):
@@ -34,13 +33,6 @@ class AuthKind(StrEnum):
     QUERY = "query"
     BASIC = "basic"
     OAUTH2 = "oauth2"
-
-
-def _rate(written: object) -> float:
-    match = _RATE.fullmatch(written) if isinstance(written, str) else None
-    if match is None or float(match[1]) == 0:
-        raise SettingsError('must be a rate in quotes, such as "5/s", "300/m" or "1000/h"')
-    return float(match[1]) / _SECONDS[match[2]]
 
 
 def _share(written: object) -> float:
@@ -145,7 +137,7 @@ class ApiSettings(Table):
     order: StrictStr | tuple[StrictStr, ...]
     auth: AuthSettings = Field(default_factory=AuthSettings)
     headers: Annotated[dict[str, str], by(_headers)] = Field(default_factory=dict)
-    rate: Annotated[float, by(_rate)] | None = None
+    rate: Annotated[float, by(units.rate)] | None = None
     concurrency: Annotated[int, by(_connections)] = 4
     timeout: PositiveDuration = 10 * SECOND
     map: dict[str, Any] = Field(default_factory=dict)
@@ -203,9 +195,15 @@ def _places(table: Mapping[str, Any], below: BodyMapping) -> BodyMapping:
 
 
 def laid_over(preset: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay the settings' table over the preset's, key by key; another kind of `auth` replaces the preset's wholly."""
-    merged = dict(preset)
+    """Lay the settings' table over the preset's, key by key; another kind of `auth` replaces the preset's wholly.
+
+    A call that the preset has and this supplier's API does not is switched off by `false`.
+    """
+    off = {key for key in _CAN_BE_OFF if written.get(key) is False}
+    merged = {key: value for key, value in preset.items() if key not in off}
     for key, value in written.items():
+        if key in off:
+            continue
         below = merged.get(key)
         replaces = key == "auth" and isinstance(value, dict) and bool({"kind", "bearer"} & set(value))
         both = isinstance(below, dict) and isinstance(value, dict) and not replaces

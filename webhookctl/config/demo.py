@@ -10,9 +10,9 @@ from typing import Any, Final
 from webhookctl.config.reading import build
 from webhookctl.config.settings import Settings
 from webhookctl.core.errors import SettingsError
+from webhookctl.settings_file import DEMO_MARK
 
 _KEY_FILE: Final = "webhookctl.key"
-_SHARED_FILE: Final = "demo.secret"
 
 
 def demo_settings(
@@ -22,7 +22,7 @@ def demo_settings(
     table: dict[str, Any] = {
         "store": {"url": "sqlite:webhookctl.db", "keys": [f"file:{_KEY_FILE}"]},
         "serve": {"listen": "127.0.0.1:8700"},
-        "suppliers": {"demo": {"preset": "generic", "secrets": [f"file:{_SHARED_FILE}"]}},
+        "suppliers": {"demo": {"preset": "generic", "secrets": [f"file:{DEMO_MARK}"]}},
     }
     return build(table, environ or {}, flags or {}, folder.absolute(), demo=True)
 
@@ -33,7 +33,7 @@ def make_demo(
     """Return the demo's settings and make its key and secret where they are missing."""
     settings = demo_settings(folder, environ, flags)
     refuse_public(settings)
-    for name, text in ((_KEY_FILE, new_key()), (_SHARED_FILE, secrets.token_urlsafe(32))):
+    for name, text in ((_KEY_FILE, new_key()), (DEMO_MARK, secrets.token_urlsafe(32))):
         with suppress(FileExistsError):
             write_new(folder / name, text)
     return settings

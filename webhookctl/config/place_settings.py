@@ -37,6 +37,14 @@ class StoreSettings(Table):
     """Without keys: everything lies in clear. Beside keys: what was written without them can still be read."""
     keys: Annotated[tuple[Reference, ...], Field(validate_default=True)] = ()
     """The first encrypts, all decrypt; each 32 bytes as hex or base64."""
+    backup_every: PositiveDuration | None = None
+    """How often `serve` and `work` make a backup by themselves; None: cron does it, or nobody."""
+    backup_to: FilePath | None = None
+    """The folder that backups go into."""
+    keep: Annotated[int, by(units.count)] = 7
+    """Backups that stay in that folder, newest first."""
+    retention: Annotated[int, by(units.retention)] | None = None
+    """How old events and ended orders become before `serve` and `work` prune them; None: they stay."""
     _path: Path = PrivateAttr(default=Path())
 
     @property
@@ -50,6 +58,13 @@ class StoreSettings(Table):
         if not value and info.data.get("unencrypted") is False:
             raise Refusals(("", f"is missing or empty: {_HOW}"))
         return value
+
+    @model_validator(mode="after")
+    def _both_for_backups(self) -> Self:
+        for here, there in (("backup_every", "backup_to"), ("backup_to", "backup_every")):
+            if getattr(self, here) and not getattr(self, there):
+                raise Refusals((there, f"is missing: {here} is of no use without it"))
+        return self
 
     @model_validator(mode="after")
     def _locate(self, info: ValidationInfo) -> Self:

@@ -1,6 +1,5 @@
 """From a file, the environment and flags to settings, or to a list of all that is wrong with them."""
 
-import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,12 +15,7 @@ from webhookctl.config.settings import TABLES, Root, Settings, keys_of
 from webhookctl.config.tables import Refusals, UnknownKeyError
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.redaction import printable
-
-FILE_NAME: Final = "webhookctl.toml"
-SYSTEM_FILE: Final = Path("/etc/webhookctl/webhookctl.toml")
-_PREFIX: Final = "WEBHOOKCTL_"
-_LARGEST_FILE: Final = 1024 * 1024
-_TOML_PLACE: Final = re.compile(r"(?P<what>.*) \(at (?P<where>[^()]*)\)", re.DOTALL)
+from webhookctl.settings_file import PREFIX, parsed
 
 # Variables that begin like a setting and are none: what the command line reads itself, what a `command` handler is
 # given (it may well call webhookctl), and what Kubernetes sets in each pod beside a Service of the name "webhookctl".
@@ -51,61 +45,12 @@ _HINTS: Final[Mapping[str, str]] = {
 """What to do about a key that is missing."""
 
 
-def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path, *, system: Path = SYSTEM_FILE) -> Path | None:
-    """Return the settings file to read, or None; one that was named and is missing raises `SettingsError`."""
-    from platformdirs import user_config_path  # noqa: PLC0415 - not needed where the file was named
-
-    named = explicit or (Path(environ[_PREFIX + "CONFIG"]) if environ.get(_PREFIX + "CONFIG") else None)
-    if named is not None:
-        if not _is_there(cwd / named):
-            who = "--config" if explicit else "the environment variable WEBHOOKCTL_CONFIG"
-            raise SettingsError(f"There is no settings file {named}, which {who} names.")
-        return cwd / named
-    if _is_there(cwd / FILE_NAME):
-        return _trusted(cwd / FILE_NAME)
-    return next(filter(_is_there, (user_config_path("webhookctl") / FILE_NAME, system)), None)
-
-
-def _is_there(path: Path) -> bool:
-    with suppress(OSError, ValueError):  # a folder that we may not enter holds no file for us
-        return path.exists()
-    return False
-
-
-def _trusted(path: Path) -> Path:
-    """Refuse a stranger's file that merely lies in the working folder: settings name programs to run."""
-    if path.stat().st_uid not in {os.geteuid(), 0}:
-        raise SettingsError(f"{path} belongs to another user and was not asked for: name it with --config to trust it.")
-    return path
-
-
 def load(path: Path, environ: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Settings:
     """Read and check the settings; `flags` are dotted keys with what the command line says.
 
     Raises `SettingsError` that lists everything that is wrong.
     """
-    return build(_parsed(path), environ, flags or {}, path)
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {(error.strerror or 'refused').lower()}.") from None
-    if len(raw) > _LARGEST_FILE:
-        raise SettingsError(f"{path} is larger than 1 MiB: that is no settings file.")
-    try:
-        return tomllib.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8.") from None
-    except RecursionError:
-        raise SettingsError(f"{path} is nested too deeply.") from None
-    except ValueError as error:
-        match = _TOML_PLACE.fullmatch(str(error))
-        what, where = (match["what"], f", {match['where']}") if match else ("a number or a date is not one", "")
-        raise SettingsError(f"{path}{where}: this is not TOML: {printable(what)}.") from None
+    return build(parsed(path), environ, flags or {}, path)
 
 
 def build(
@@ -128,7 +73,16 @@ def build(
         raise SettingsError(_listed("The demo's settings" if demo else str(where), faults)) from None
     source = None if demo else where
     return Settings(
-        source, folder, root.store, root.serve, root.suppliers, root.actions, root.alarms, demo, root.quarantine
+        source,
+        folder,
+        root.store,
+        root.serve,
+        root.suppliers,
+        root.actions,
+        root.alarms,
+        demo,
+        root.quarantine,
+        replay=root.replay,
     )
 
 
@@ -151,8 +105,8 @@ class _Overlay:
     def take_environment(self, environ: Mapping[str, str]) -> None:
         referenced = {text.removeprefix("env:") for text in _texts(self.table) if text.startswith("env:")}
         for name, value in sorted(environ.items()):
-            if name.startswith(_PREFIX) and name not in referenced and not _NO_SETTING.fullmatch(f"{name}={value}"):
-                path = tuple(name.removeprefix(_PREFIX).lower().split("__"))
+            if name.startswith(PREFIX) and name not in referenced and not _NO_SETTING.fullmatch(f"{name}={value}"):
+                path = tuple(name.removeprefix(PREFIX).lower().split("__"))
                 self.put(self._as_written(path), _toml_value(value), name)
 
     def _as_written(self, path: tuple[str, ...]) -> tuple[str, ...]:
@@ -193,7 +147,7 @@ class _Overlay:
     def _unknown(self, path: tuple[str | int, ...]) -> str:
         names = tuple(map(str, path))
         origin = self.origins.get(names)
-        if origin and origin.startswith(_PREFIX):
+        if origin and origin.startswith(PREFIX):
             near = get_close_matches(origin, self._variables(), 1)
             return f"the environment variable {origin} is no setting" + (f"; did you mean {near[0]}?" if near else "")
         return self._sentence(path, "is not known" + _nearest(names))
@@ -206,7 +160,7 @@ class _Overlay:
             for prefix in self._fill(pattern)
             for key in keys_of(table)
         ]
-        return [_PREFIX + "__".join(path).upper().replace("-", "_") for path in paths]
+        return [PREFIX + "__".join(path).upper().replace("-", "_") for path in paths]
 
     def _fill(self, pattern: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
         if "*" not in pattern:

@@ -11,6 +11,7 @@ from webhookctl.config.action_settings import ActionsSettings, HandlerSettings, 
 from webhookctl.config.alarm_settings import AlarmSettings
 from webhookctl.config.api_settings import ApiSettings, AuthSettings, ListSettings, ThenSettings
 from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
+from webhookctl.config.replay_settings import ReplaySettings
 from webhookctl.config.supplier_settings import SupplierSettings
 from webhookctl.config.tables import Refusals, Table
 from webhookctl.core.deliveries import SUPPLIER_NAME
@@ -35,6 +36,7 @@ class Root(Table):
     suppliers: dict[Annotated[str, AfterValidator(_supplier_name)], SupplierSettings] = Field(default_factory=dict)
     actions: ActionsSettings = ActionsSettings()
     alarms: AlarmSettings = AlarmSettings()
+    replay: ReplaySettings = ReplaySettings()
 
     @field_validator("suppliers", mode="after")
     @classmethod
@@ -56,6 +58,7 @@ TABLES: Final[Mapping[tuple[str, ...], type[Table]]] = {
     ("actions", "*"): HandlerSettings,
     ("actions", "*", "retry"): RetrySettings,
     ("alarms",): AlarmSettings,
+    ("replay",): ReplaySettings,
 }
 """Which table has which keys; `*` stands for any name."""
 
@@ -82,6 +85,7 @@ class Settings:
     demo: bool = False
     """There is no settings file: this machine only."""
     quarantine: QuarantineSettings = field(default_factory=QuarantineSettings)
+    replay: ReplaySettings = field(default_factory=ReplaySettings)
 
     def read(self, references: Sequence[SecretRef], environ: Mapping[str, str]) -> list[Secret]:
         """Read secrets, in the order of `references`; raises `SettingsError`."""

@@ -18,11 +18,14 @@ _SMALLEST_BODY: Final = 1024
 _LARGEST_BODY: Final = 64 * 1024**2
 """Each request's body is held in memory."""
 _SMALLEST_KEPT: Final = 1024**2
+_SHORTEST_RETENTION_MS: Final = 7 * 86_400_000
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _HIGHEST_PORT: Final = 65535
 
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,8})?")
+_RATE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}|1000000")
 
 
@@ -51,6 +54,14 @@ def duration(written: object) -> int:
         return round(durationpy.from_str(written).total_seconds() * 1000)
     except durationpy.DurationError:
         raise SettingsError("is too long a duration") from None
+
+
+def retention(written: object) -> int:
+    """Read how long things are kept: a duration of a week at least, as disputes and late refunds take longer."""
+    milliseconds = duration(written)
+    if milliseconds < _SHORTEST_RETENTION_MS:
+        raise SettingsError('must be a week at least, such as "400d"')
+    return milliseconds
 
 
 def positive_duration(written: object) -> int:
@@ -88,6 +99,14 @@ def kept_size(written: object) -> int:
     if size < _SMALLEST_KEPT:
         raise SettingsError("must be at least 1MiB: less would not hold one delivery")
     return size
+
+
+def rate(written: object) -> float:
+    """Read "5/s", "300/m" or "1000/h" to how often a second."""
+    match = _RATE.fullmatch(written) if isinstance(written, str) else None
+    if match is None or float(match[1]) == 0:
+        raise SettingsError('must be a rate in quotes, such as "5/s", "300/m" or "1000/h"')
+    return float(match[1]) / _SECONDS[match[2]]
 
 
 def count(written: object) -> int:

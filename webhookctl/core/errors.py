@@ -13,7 +13,8 @@
     │   ├── StoreVersionError       5  written by a newer webhookctl
     │   ├── StoreBrokenError        5  of no use until the process is started again
     │   └── SealedError             5  a value can't be decrypted: wrong key, or changed
-    └── PersonNeededError           6  something waits for a person's decision
+    ├── PersonNeededError           6  something waits for a person's decision
+    └── StoppedError              130  Ctrl-C
 
 A message is a sentence for the operator: what is wrong, where, what to do. It never holds a secret or a code.
 """
@@ -131,6 +132,12 @@ class PersonNeededError(WebhookctlError):
     """Something waits for a person's decision."""
 
     exit_code = ExitCode.PERSON
+
+
+class StoppedError(WebhookctlError):
+    """Whoever started it stopped it: by Ctrl-C, or at a question that he was asked."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 def told(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from webhookctl.core.deliveries import Headers, Via
 from webhookctl.core.redaction import Code
@@ -109,3 +110,20 @@ class StoredEvent:
     """The supplier's event id, where it stood in a header that the signature covers."""
     orders: tuple[Spoken, ...] = ()
     """Each order that the delivery speaks of, where there are several."""
+    method: str = "POST"
+    url: str = ""
+    """The public URL as the supplier knows it; empty where the settings named none."""
+    unreadable: str | None = None
+    """Why headers and body are empty where they were asked for: a sentence that names the key."""
+
+    @property
+    def place(self) -> "Place":
+        """Where it stands among all events, oldest first."""
+        return Place(self.received_at, self.id)
+
+
+class Place(NamedTuple):
+    """How far a walk through the events has come: those received earlier, and of the same moment the lower ids."""
+
+    received_at: int
+    id: int

@@ -233,8 +233,16 @@ class Hindered:
     """One of the worker's loops could not do its work; it tries again by itself."""
 
     where: str
-    """`apply`, `act`, `renew`, `upkeep` or `poll`."""
+    """`apply`, `act`, `renew`, `upkeep`, `poll`, `backup` or `prune`."""
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAfter:
+    """The store was backed up, or pruned, by itself."""
+
+    chore: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +275,7 @@ Outcome: TypeAlias = (
     | Announced
     | Noticed
     | Hindered
+    | LookedAfter
     | SettingsRead
     | SettingsKept
     | Asked

@@ -6,12 +6,17 @@ from typing import Final
 
 from webhookctl.core.moments import to_the_second
 from webhookctl.core.orders import Action, ActionKind, NewAction, Order, Policy, return_until
+from webhookctl.core.ports.alarms import UNAPPLIED, Waiting, Window
 from webhookctl.core.ports.alarms import Alarms as Port
 
 _FURTHEST_BACK_MS: Final = 7 * 86_400_000
 """How far the first look goes back: whoever ran before has told of what is older."""
 _OVERLAP_MS: Final = 600_000
 """How much each look sees again: another process's clock, or its last transaction, may lag behind ours."""
+
+_WAITING_EVERY_MS: Final = 60_000
+_HOURLY: Final = 20
+"""A supplier's alerts of this kind: another shop's orders at the same account must not become an alert each."""
 
 
 @dataclass(slots=True)
@@ -21,7 +26,10 @@ class Alarms:
     store: Port
     policies: Callable[[], Mapping[str, Policy]]
     deliver_within_ms: Callable[[], int]
+    wait_ms: Callable[[], int]
+    """How long an event may wait for its order: shops make it known once the supplier has answered, or later."""
     _looked_at: int | None = field(default=None, init=False)
+    _looked_at_waiting: int = field(default=0, init=False)
 
     def run(self, *, now: int) -> int:
         """Alert what is late and was not alerted yet; returns how much that was."""
@@ -31,7 +39,15 @@ class Alarms:
         first = now - _FURTHEST_BACK_MS if self._looked_at is None else since - within
         undelivered = self.store.undelivered(self._undelivered, since=first, until=now - within, now=now)
         self._looked_at = now
-        return overdue + undelivered
+        return overdue + undelivered + self._waiting(now)
+
+    def _waiting(self, now: int) -> int:
+        """Tell of events without an order; by the clock of their coming, so each look sees all that are there."""
+        if now - self._looked_at_waiting < _WAITING_EVERY_MS:
+            return 0
+        self._looked_at_waiting = now
+        window = Window(now - _FURTHEST_BACK_MS, now - self.wait_ms(), _HOURLY)
+        return sum(self.store.waiting(name, waiting_alert, window, now=now) for name in self.policies())
 
     def _undelivered(self, order: Order, action: Action) -> NewAction:
         policy = self.policies().get(order.supplier)
@@ -57,3 +73,12 @@ def undelivered_alert(order: Order, action: Action, within_ms: int, return_windo
     if until is not None:
         detail += f" The supplier takes it back until {to_the_second(until)}."
     return NewAction(*order.key, ActionKind.ALERT, "undelivered", detail=detail)
+
+
+def waiting_alert(event: Waiting) -> NewAction:
+    """Say that a supplier speaks of an order that it can't be told of, and why."""
+    detail = (
+        f"Event {event.id} of {event.supplier}, of {to_the_second(event.received_at)}, speaks of its order "
+        f"{event.order_id!r} and waits: {event.reason}. `webhookctl events list --state dead` shows all that wait."
+    )
+    return NewAction(event.supplier, "", ActionKind.ALERT, f"{UNAPPLIED}:{event.order_id}", detail=detail)

@@ -11,6 +11,7 @@ from webhookctl.core.orders import (
     Intervention,
     Move,
     hold,
+    redeliver,
     release,
 )
 from webhookctl.core.ports.orders import Orders, Story
@@ -33,12 +34,26 @@ def release_order(
     """Let a held order go on; returns its actions as they are then."""
 
     def move(found: Story) -> Move:
-        states = {action.kind: action.state for action in found.actions if action.kind in _DECIDED}
+        decided = [action for action in found.actions if action.kind in _DECIDED]
+        states = {one.kind: [action.state for action in decided if action.kind is one.kind] for one in decided}
         return release(found.order, states, by, refund=refund, although_refunded=although_refunded)
 
     _decide(orders, key, by, move)
     after = orders.story(*key)
     return [action for action in after.actions if action.kind in _DECIDED] if after else []
+
+
+def redelivery(story: Story, by: Intervention, *, needs_codes: bool) -> int:
+    """Return which generation it would be if the order were delivered once more; raises `UsageError` as that would."""
+    return redeliver(story.order, story.actions, by, needs_codes=needs_codes).actions[0].generation
+
+
+def redeliver_order(orders: Orders, key: tuple[str, str], by: Intervention, *, needs_codes: bool) -> Action:
+    """Deliver an order once more, under a new id; returns that delivery."""
+    _decide(orders, key, by, lambda found: redeliver(found.order, found.actions, by, needs_codes=needs_codes))
+    after = orders.story(*key)
+    delivers = [action for action in after.actions if action.kind is ActionKind.DELIVER] if after else []
+    return max(delivers, key=lambda action: action.generation)
 
 
 def resolve(outbox: Outbox, action: Action, state: ActionState, by: Intervention) -> ActionState:

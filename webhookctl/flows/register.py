@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 from webhookctl.core.errors import StoreBusyError, UsageError
-from webhookctl.core.orders import Move, Order, Policy, Registered, Registration, register
+from webhookctl.core.orders import REFERENCE_USED, Move, Order, Policy, Registered, Registration, register
 from webhookctl.core.ports.orders import Orders
 from webhookctl.flows.order_files import Line
 
@@ -98,7 +98,7 @@ def import_lines(
         for (line, _), outcome in zip(good, outcomes, strict=True):
             report.counts[outcome.state] += 1
             if outcome.state is Registered.HELD:
-                report.held.append((line.number, line.reference, outcome.order.held or ""))
+                report.held.append((line.number, line.reference, outcome.order.held or REFERENCE_USED))
         for line in batch:
             seen(line)
     return report

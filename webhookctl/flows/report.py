@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, assert_never
 
 from webhookctl.core import jsontext, moments
-from webhookctl.core.deliveries import Headers
+from webhookctl.core.deliveries import Headers, Via
 from webhookctl.core.events import Item, Spoken, StoredEvent
 from webhookctl.core.jsontext import Pointer
 from webhookctl.core.mapping import BodyForm, codes_in, form_of
@@ -21,9 +21,10 @@ from webhookctl.core.orders import (
     OrderStatus,
     return_until,
 )
+from webhookctl.core.ports.chores import Chore
 from webhookctl.core.ports.leases import Endings, Standing
 from webhookctl.core.ports.orders import Reveal, Story
-from webhookctl.core.ports.reports import Summary
+from webhookctl.core.ports.reports import Effects, Summary
 from webhookctl.core.quarantine import Rejected
 from webhookctl.core.redaction import Code, mask, redact, redact_header
 
@@ -50,6 +51,11 @@ def event_row(event: StoredEvent) -> Row:
     }
 
 
+def spoken_rows(event: StoredEvent) -> Row:
+    """Say what was said of each order, where a delivery speaks of several."""
+    return {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
+
+
 def _spoken_row(one: Spoken) -> Row:
     return {
         "reference": one.reference,
@@ -69,11 +75,42 @@ class Proof(NamedTuple):
     """In the body."""
 
 
-def event_page(event: StoredEvent, mapping: Places | None, proof: Proof, looks: Sequence[Reveal]) -> Row:
+def event_page(
+    event: StoredEvent, mapping: Places | None, proof: Proof, looks: Sequence[Reveal], effects: Effects
+) -> Row:
     """Say all of an event, and who has seen it as it came: whatever is worth money or opens a door is masked."""
-    orders = {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
     more = {"reveals": _looks(looks), "headers": _headers(event.headers, proof)}
-    return event_row(event) | orders | more | _body(event, mapping, proof)
+    known = event_row(event) | {"signature": _signature(event)} | spoken_rows(event)
+    return known | _effects(effects) | more | _body(event, mapping, proof)
+
+
+def _signature(event: StoredEvent) -> str:
+    """Say on what ground the event came in."""
+    match event.via:
+        case Via.WEBHOOK:
+            return "verified on arrival"
+        case Via.REVERIFY:
+            return "rejected on arrival, verified later"
+        case Via.POLL:
+            return "none: the supplier was asked"
+        case Via.IMPORT:
+            return "of a file; what vouches for it is named as the secret"
+        case _:
+            assert_never(event.via)
+
+
+def _effects(effects: Effects) -> Row:
+    return {
+        "order_statuses": [
+            {"supplier": supplier, "reference": reference, "status": status}
+            for supplier, reference, status in effects.orders
+        ],
+        "caused": [
+            {"id": one.id, "kind": one.kind.value, "state": one.state.value, "detail": one.detail or None}
+            for one in effects.actions
+        ],
+        "repeated_by": list(effects.repeats),
+    }
 
 
 def _looks(looks: Sequence[Reveal]) -> list[Row]:
@@ -161,6 +198,7 @@ def order_row(order: Order) -> Row:
         "due_at": moments.on_page(order.due_at),
         "fulfilled_at": moments.on_page(order.fulfilled_at),
         "learned_by": order.learned_by.value,
+        "pruned_at": moments.on_page(order.pruned_at),
     }
 
 
@@ -219,6 +257,7 @@ def intervention_row(intervention: Intervention) -> Row:
 def story_page(story: Story, handled: Collection[ActionKind], return_window_ms: int | None = None) -> Row:
     """Say all of an order: what came, what it caused, how that went, what people did, and who looked at its codes."""
     return order_row(story.order) | {
+        "remains": story.order.remains,
         "paid": story.order.paid and f"{story.order.paid.amount} {story.order.paid.currency}",
         "ask_at": moments.on_page(story.order.ask_at),
         "return_until_at": moments.on_page(return_until(story.order, return_window_ms)),
@@ -256,7 +295,12 @@ def _event_line(event: Row) -> str:
 def _action_line(action: Row) -> str:
     waits = f" for {action['waits_for']}" if action["waits_for"] else ""
     detail = f" ({action['detail']})" if action["detail"] else ""
-    return f"{action['kind']} asked for: {action['state']}{waits}{detail}"
+    return f"{_generation(action)} asked for: {action['state']}{waits}{detail}"
+
+
+def _generation(action: Row) -> str:
+    """Name an action's kind, and which generation it is where it is not the first."""
+    return action["kind"] if action["generation"] == 1 else f"{action['kind']} (generation {action['generation']})"
 
 
 def _intervention_line(done: Row, kinds: Mapping[str, str]) -> str:
@@ -265,7 +309,7 @@ def _intervention_line(done: Row, kinds: Mapping[str, str]) -> str:
 
 
 def _attempt_line(action: Row, attempt: Row) -> str:
-    return f"{action['kind']}, attempt {attempt['number']}: {attempt['state']} ({attempt['detail']})"
+    return f"{_generation(action)}, attempt {attempt['number']}: {attempt['state']} ({attempt['detail']})"
 
 
 def summary_page(summary: Summary, handled: Collection[ActionKind], store: str) -> Row:
@@ -287,6 +331,18 @@ def summary_page(summary: Summary, handled: Collection[ActionKind], store: str) 
         "newest_event_at": moments.on_page(summary.newest_event_at),
         "store": store,
         "journal_mode": summary.journal_mode,
+    }
+
+
+def keeping_page(chores: Collection[Chore]) -> Row:
+    """Say when the store was backed up and pruned last, and what it fails of."""
+    return {
+        one.name.value: {
+            "done_at": moments.on_page(one.done_at),
+            "failing_since": moments.on_page(one.failing_since),
+            "detail": one.detail,
+        }
+        for one in chores
     }
 
 

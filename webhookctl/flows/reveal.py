@@ -2,6 +2,7 @@
 
 from webhookctl.core.errors import NotFoundError, UsageError
 from webhookctl.core.events import StoredEvent
+from webhookctl.core.orders import refuse_pruned
 from webhookctl.core.ports.events import Events
 from webhookctl.core.ports.orders import Orders, Reveal
 from webhookctl.flows.report import Row, item_row
@@ -16,6 +17,7 @@ def reveal(orders: Orders, supplier: str, reference: str, look: Reveal) -> list[
     order = orders.get({(supplier, reference)}).get((supplier, reference))
     if order is None:
         raise NotFoundError(f"Supplier {supplier!r} has no order {reference!r}; `webhookctl orders list` shows them.")
+    refuse_pruned(order, "revealed")
     orders.record_reveal(supplier, reference, look)
     return [item_row(item, reveal=True) for item in order.items]
 

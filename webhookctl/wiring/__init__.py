@@ -2,17 +2,23 @@
 
 import getpass
 import os
+import re
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from webhookctl import config
+from webhookctl import settings_file
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher, parse_key
 from webhookctl.adapters.cipher_clear import ClearCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.errors import NotFoundError, SettingsError, UsageError
 from webhookctl.core.orders import ActionKind
+from webhookctl.core.redaction import printable
+from webhookctl.secrets import SecretRef
+from webhookctl.settings_file import DEMO_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +34,10 @@ if TYPE_CHECKING:
 
 # Linux: the one that goes on while the machine sleeps.
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-_DEMO_MARK: Final = "demo.secret"
+
+_FILE: Final = re.compile(r"sqlite:(?!//|:memory:)[^\0]+")
+_STORE_VARIABLES: Final = "WEBHOOKCTL_STORE"
+"""How the variables begin that set something of [store]."""
 
 
 def now_ms() -> int:
@@ -51,24 +60,72 @@ def _since_boot_ms() -> int:
 
 def settings(named: Path | None) -> "Settings":
     """Find and read the settings; in a folder where the demo has run, those of the demo."""
-    found = config.find(named, os.environ, Path.cwd())
+    from webhookctl import config  # noqa: PLC0415 - what checks them all takes longer than `place` and all it is for
+
+    found = settings_file.find(named, os.environ, Path.cwd())
     if found is not None:
         return config.load(found, os.environ)
-    if (Path.cwd() / _DEMO_MARK).exists():
+    if (Path.cwd() / settings_file.DEMO_MARK).exists():
         return config.demo_settings(Path.cwd(), os.environ)
     raise SettingsError(
-        f"There are no settings here: no {config.FILE_NAME} in {Path.cwd()}, and none that --config or "
+        f"There are no settings here: no {settings_file.FILE_NAME} in {Path.cwd()}, and none that --config or "
         "WEBHOOKCTL_CONFIG names. `webhookctl init` writes one; `webhookctl serve` shows a demo."
     )
 
 
+def has_settings() -> bool:
+    """Return whether there are settings here, right or wrong, or those of a demo that has run."""
+    return settings_file.find(None, os.environ, Path.cwd()) is not None or (Path.cwd() / DEMO_MARK).exists()
+
+
 def serving_settings(named: Path | None, listen: str | None) -> "Settings":
     """Find and read the settings; where there are none, make those of the demo."""
+    from webhookctl import config  # noqa: PLC0415 - as above
+
     flags = {"serve.listen": listen} if listen else {}
-    found = config.find(named, os.environ, Path.cwd())
+    found = settings_file.find(named, os.environ, Path.cwd())
     if found is not None:
         return config.load(found, os.environ, flags)
     return config.make_demo(Path.cwd(), os.environ, flags)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A store that lies in a file, and what opens it."""
+
+    path: Path
+    keys: tuple[SecretRef, ...]
+    unencrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the store lies: as much of the settings as a list needs, by the same names."""
+
+    store: File
+    folder: Path
+    suppliers: tuple[str, ...]
+    """Their names, as they are written."""
+
+
+def place(named: Path | None) -> "Settings | Place":
+    """Find the store by the settings' [store] alone, where that says nothing but a file and its keys.
+
+    So lists are quick, and can be had though a supplier's table has a fault. Where anything else stands there or in
+    the environment all the settings are read and checked; raises what `settings` raises.
+    """
+    found = settings_file.find(named, os.environ, Path.cwd())
+    if found is not None and not any(name.startswith(_STORE_VARIABLES) for name in os.environ):
+        table = settings_file.parsed(found)
+        match (table.get("store"), table.get("suppliers", {})):
+            case ({"url": str(url), "keys": [*keys], **others}, {**suppliers}) if (
+                _FILE.fullmatch(url) and keys and not others
+            ):
+                folder = found.absolute().parent
+                with suppress(SettingsError):  # said below, with where it stands
+                    file = File(folder / url.removeprefix("sqlite:"), tuple(map(SecretRef.parse, keys)))
+                    return Place(file, folder, tuple(map(str, suppliers)))
+    return settings(named)
 
 
 def store_path(settings: "Settings") -> Path:
@@ -76,14 +133,15 @@ def store_path(settings: "Settings") -> Path:
     return settings.store.path
 
 
-def cipher(settings: "Settings") -> "Cipher":
+def cipher(settings: "Settings | Place") -> "Cipher":
     """Return what encrypts the store: nothing where the settings have no key, and say that this is wanted."""
-    keys = [parse_key(secret.value, secret.reference) for secret in settings.read(settings.store.keys, os.environ)]
+    secrets = [reference.read(os.environ, settings.folder) for reference in settings.store.keys]
+    keys = [parse_key(secret.value, secret.reference) for secret in secrets]
     return AesGcmCipher(keys, reads_clear=settings.store.unencrypted) if keys else ClearCipher()
 
 
 @contextmanager
-def store(settings: "Settings", *, create: bool = False) -> "Iterator[SqliteStore]":
+def store(settings: "Settings | Place", *, create: bool = False) -> "Iterator[SqliteStore]":
     """Open the store, and close it at the end."""
     opened = open_store(settings.store.path, cipher(settings), create=create)
     try:
@@ -96,8 +154,18 @@ def stored_event(store: SqliteStore, event_id: str) -> "StoredEvent":
     """Return the event of this number or delivery id; raises `NotFoundError`."""
     found = store.events.get(event_id)
     if found is None:
-        raise NotFoundError(f"There is no event {event_id!r}; `webhookctl events list` shows those there are.")
+        raise NotFoundError(f"There is no event {event_id!r}; {_what_it_may_be(store, event_id)}")
     return found
+
+
+def _what_it_may_be(store: SqliteStore, name: str) -> str:
+    """Say where else something of this name is found, or which events there are."""
+    with suppress(UsageError):  # no text that a store could hold
+        if store.orders.suppliers_of({name}):
+            return f"there is such an order: did you mean `webhookctl orders show {printable(name)}`?"
+        if store.outbox.get(name):
+            return f"there is such an action: did you mean `webhookctl actions show {printable(name)}`?"
+    return f"the newest is {store.feed.newest()}, and `webhookctl events list` shows those there are."
 
 
 def kept_rejection(store: SqliteStore, number: int) -> "Rejected":
@@ -112,7 +180,9 @@ def supplier_named(settings: "Settings", name: str) -> "SupplierSettings":
     """Return a supplier of the settings; raises `UsageError` where there is none of this name."""
     if name not in settings.suppliers:
         known = ", ".join(settings.suppliers) or "none, add [suppliers.NAME]"
-        raise UsageError(f"There is no supplier {name!r} in the settings; there are: {known}.")
+        near = get_close_matches(name, settings.suppliers, 1)
+        hint = f"did you mean {near[0]}? There are: {known}" if near else f"there are: {known}"
+        raise UsageError(f"There is no supplier {name!r} in the settings; {hint}.")
     return settings.suppliers[name]
 
 

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -79,10 +79,8 @@ class Askers:
 
     def of(self, settings: Settings, wanted: Wanted = Wanted()) -> list[Asking]:
         """Return those that the settings let us ask; raises `SettingsError` where a secret can't be read."""
-        names = asked_suppliers(settings)
-        if wanted.supplier is not None:
-            _check_supplier(settings, wanted.supplier, names)
-            names = [wanted.supplier]
+        _check_supplier(settings, wanted.supplier)
+        names = asked_suppliers(settings) if wanted.supplier is None else [wanted.supplier]
         return [self._asking(settings, name, wanted) for name in names]
 
     def caller(self, settings: Settings, name: str) -> Caller:
@@ -146,9 +144,16 @@ def authorisation(auth: AuthSettings, read: Callable[[SecretRef | None], str], o
             assert_never(auth.kind)
 
 
-def _check_supplier(settings: Settings, name: str, asked: Sequence[str]) -> None:
-    supplier_named(settings, name)
-    if name not in asked:
+@contextmanager
+def _store(settings: Settings, wanted: Wanted) -> Iterator[SqliteStore]:
+    """Open the store, once it is clear that there is somebody to ask."""
+    _check_supplier(settings, wanted.supplier)
+    with store(settings) as opened:
+        yield opened
+
+
+def _check_supplier(settings: Settings, name: str | None) -> None:
+    if name is not None and supplier_named(settings, name).asked is None:
         raise SettingsError(f"suppliers.{name}.api is missing: say there how this supplier is asked about orders.")
 
 
@@ -188,7 +193,7 @@ async def _run_poll(poll: Poll, record: Callable[[Asked], None]) -> None:
 
 def poll(settings: Settings, wanted: Wanted, progress: Callable[[int], None]) -> Result:
     """Ask about stale orders, or about one; apply what is learned; return what came of it."""
-    with store(settings) as opened:
+    with _store(settings, wanted) as opened:
         return loops.run(_poll(settings, wanted, opened, progress))
 
 
@@ -296,7 +301,7 @@ def apply_all(settings: Settings, opened: SqliteStore) -> None:
 
 def stale(settings: Settings, wanted: Wanted, limit: int) -> tuple[list[Order], int]:
     """Return the orders that a run would ask about, up to `limit`, and how many there are."""
-    with store(settings) as opened:
+    with _store(settings, wanted) as opened:
         askings = Askers(Outbound()).of(settings, _at_its_supplier(wanted, opened))
         if wanted.reference is not None:
             found = list(opened.orders.get([(one.name, wanted.reference) for one in askings]).values())
@@ -311,7 +316,7 @@ def stale(settings: Settings, wanted: Wanted, limit: int) -> tuple[list[Order], 
 
 def reconcile(settings: Settings, wanted: Wanted, *, since: int, apply: bool) -> tuple[list[Deviation], int]:
     """Compare the suppliers' lists with ours; return the deviations, and how many were stored."""
-    with store(settings) as opened:
+    with _store(settings, wanted) as opened:
         return asyncio.run(_reconcile(settings, wanted, opened, since=since, apply=apply))
 
 

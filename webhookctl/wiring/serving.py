@@ -33,6 +33,7 @@ from webhookctl.server.receiver import Receiver
 from webhookctl.server.tls import tls_context
 from webhookctl.wiring import handled_kinds, now_ms, policies, steady_clock, store
 from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
+from webhookctl.wiring.keeping import Keeping
 from webhookctl.wiring.quarantining import Quarantining
 from webhookctl.worker import Line, Worker
 
@@ -227,7 +228,8 @@ def _limits(serve: ServeSettings) -> Limits:
 
 
 async def _work_and_ask(machine: "_Machine", outbound: "Outbound", grace_s: float) -> None:
-    await asyncio.gather(machine.worker(grace_s).run(machine.until), machine.polling(outbound).run(machine.until))
+    jobs = (machine.worker(grace_s), machine.polling(outbound), machine.keeping())
+    await asyncio.gather(*(job.run(machine.until) for job in jobs))
 
 
 @asynccontextmanager
@@ -260,7 +262,8 @@ class _Machine:
         self._has_queued_sealed = False
         self._handlers = [Handlers(some) for some in _apart(in_force)]
         self._apply = Apply(opened.events, opened.orders, in_force.suppliers)
-        self._alarms = Alarms(opened.alarms, lambda: policies(self.in_force.settings), self._undelivered_after)
+        after = self._undelivered_after, self._waiting_after
+        self._alarms = Alarms(opened.alarms, lambda: policies(self.in_force.settings), *after)
 
     def exchange(self, found: InForce) -> None:
         """Go on by other settings; what is under way ends by those that it began with."""
@@ -298,6 +301,9 @@ class _Machine:
     def _undelivered_after(self) -> int:
         return self.in_force.settings.alarms.undelivered_after
 
+    def _waiting_after(self) -> int:
+        return self.in_force.settings.alarms.waiting_after
+
     def _upkeep(self) -> None:
         self.look_after()
         if not self._has_queued_sealed:  # once: keys change with a restart only
@@ -311,6 +317,10 @@ class _Machine:
         return ServePolling(
             lambda: self.in_force.settings, self._opened, outbound, self.tally.record, self.tally.wake.set
         )
+
+    def keeping(self) -> Keeping:
+        # What [store] says now holds until the next start.
+        return Keeping(self.in_force.settings.store, self._opened, self.tally.record)
 
     async def aclose(self) -> None:
         if self.outbound:

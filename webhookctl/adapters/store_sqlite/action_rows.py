@@ -1,6 +1,7 @@
 """Rows of the outbox: how an action is added, restrained and read."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils
@@ -18,15 +19,16 @@ ATTEMPT_COLUMNS: Final = "action_id, number, ended_at, state, detail"
 FINISHED: Final = frozenset({ActionState.DONE, ActionState.DEAD, ActionState.CANCELLED})
 
 _ADD: Final = """
-    INSERT INTO actions (id, supplier, subject, kind, cause, state, detail, created_at, next_at, finished_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO actions
+        (id, supplier, subject, kind, cause, generation, state, detail, created_at, next_at, finished_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (subject, supplier, kind, cause, generation) DO NOTHING"""
 _IS_ONE_YOUNGER: Final = """
     SELECT 1 FROM actions INDEXED BY sqlite_autoindex_actions_2
     WHERE subject = ? AND supplier = ? AND kind = ? AND cause >= ? AND cause < ? AND created_at > ? LIMIT 1"""
 _HOW_FAR: Final = """
     SELECT state, coalesce(finished_at, started_at, created_at) FROM actions INDEXED BY sqlite_autoindex_actions_2
-    WHERE subject = ? AND supplier = ? AND kind = ? ORDER BY cause, generation DESC LIMIT 1"""
+    WHERE subject = ? AND supplier = ? AND kind = ? ORDER BY state = 'done' DESC, generation DESC LIMIT 1"""
 _RESTRAIN: Final = """
     UPDATE actions SET state = :state, detail = :detail, next_at = NULL, finished_at = :finished_at
     WHERE subject = :subject AND supplier = :supplier AND kind = :kind AND state IN ('waiting', 'held', 'dead')"""
@@ -42,12 +44,17 @@ _LET_GO: Final = """
 _LET_GO_LATER: Final = """
     UPDATE actions SET restrained = NULL, restrained_detail = NULL
     WHERE subject = ? AND supplier = ? AND kind = ? AND state IN ('running', 'ambiguous') AND restrained = 'held'"""
+_LIKE: Final = """
+    SELECT w.position, a.state FROM wanted AS w CROSS JOIN actions AS a INDEXED BY sqlite_autoindex_actions_2
+    ON a.subject = w.subject AND a.supplier = w.supplier AND a.kind = w.kind AND a.cause = w.cause
+    ORDER BY w.position, a.state <> 'done', a.generation DESC"""
+_MOST_WANTED: Final = 500
 _RECORD: Final = "INSERT OR REPLACE INTO attempts (action_id, number, ended_at, state, detail) VALUES (?, ?, ?, ?, ?)"
 
 
 def add(raw: "sqlite3.Connection", action: NewAction, *, now: int) -> bool:
     """Add `action` unless it exists, or one of its kind and cause is younger than its cooldown; False: it was not."""
-    if action.cooldown_ms and _is_one_younger(raw, action, now):
+    if action.cooldown_ms and is_one_younger(raw, action, now):
         return False
     detail = action.detail
     if action.about is not None:
@@ -61,14 +68,35 @@ def add_plain(raw: "sqlite3.Connection", actions: Sequence[NewAction], *, now: i
         raw.executemany(_ADD, [_row(action, action.detail, now) for action in actions])
 
 
+def asked(raw: "sqlite3.Connection", actions: Sequence[NewAction], *, now: int) -> list[ActionState | None]:
+    """Return, for each, the state of what there is in its stead; None where it would be added."""
+    found = list[ActionState | None]()
+    for at in range(0, len(actions), _MOST_WANTED):
+        some = actions[at : at + _MOST_WANTED]
+        values = [value for n, one in enumerate(some) for value in (n, one.subject, one.supplier, one.kind, one.cause)]
+        likes = dict(reversed(raw.execute(_likes(len(some)), values).fetchall()))
+        found += [ActionState(likes[n]) if n in likes else None for n in range(len(some))]
+    for n, action in enumerate(actions):
+        if found[n] is None and action.cooldown_ms and is_one_younger(raw, action, now):
+            found[n] = ActionState.DONE  # whatever became of it: it stands in for this one
+    return found
+
+
+@lru_cache(_MOST_WANTED)
+def _likes(count: int) -> str:
+    values = ", ".join(["(?, ?, ?, ?, ?)"] * count)
+    return f"WITH wanted (position, subject, supplier, kind, cause) AS (VALUES {values}) {_LIKE}"
+
+
 def _row(action: NewAction, detail: str, now: int) -> tuple[object, ...]:
     next_at = now if action.state is ActionState.WAITING else None
     finished_at = now if action.state in FINISHED else None
-    of = (action.supplier, action.subject, action.kind, action.cause, action.state, detail)
+    of = (action.supplier, action.subject, action.kind, action.cause, action.generation, action.state, detail)
     return (str(uuid_utils.uuid7()), *of, now, next_at, finished_at)
 
 
-def _is_one_younger(raw: "sqlite3.Connection", action: NewAction, now: int) -> bool:
+def is_one_younger(raw: "sqlite3.Connection", action: NewAction, now: int) -> bool:
+    """Say whether there is one of its subject, kind and cause up to the colon, younger than its cooldown."""
     word = action.cause.partition(":")[0]
     of = (action.subject, action.supplier, action.kind)
     # Every cause that begins with the word and a colon lies before the word and a semicolon.

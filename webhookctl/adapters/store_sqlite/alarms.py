@@ -7,6 +7,7 @@ from typing import Final
 from webhookctl.adapters.store_sqlite import action_rows, order_rows
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.core.orders import Action, NewAction, Order
+from webhookctl.core.ports.alarms import UNAPPLIED, Waiting, Window
 
 _AT_ONCE: Final = 500
 """Rows of one transaction: intake waits for its end."""
@@ -22,6 +23,19 @@ _UNDELIVERED: Final = f"""
     WHERE a.kind = 'deliver' AND a.created_at >= ? AND a.created_at < ? AND a.state IN ('waiting', 'running')
         AND (a.created_at, a.rowid) > (?, ?)
     ORDER BY a.created_at, a.rowid LIMIT ?"""  # noqa: S608 - our own words
+_HOUR_MS: Final = 3_600_000
+_TOLD: Final = """
+    SELECT count(*) FROM actions INDEXED BY sqlite_autoindex_actions_2
+    WHERE subject = '' AND supplier = ? AND kind = 'alert' AND cause >= ? AND cause < ? AND created_at > ?"""
+_UNAPPLIED: Final = """
+    SELECT min(e.id), e.supplier, coalesce(e.order_id, o.order_id) AS waits_for, e.received_at, e.error
+    FROM events AS e INDEXED BY events_unapplied LEFT JOIN event_orders AS o
+    ON o.event_id = e.id AND o.reference IS NULL AND o.order_id IS NOT NULL
+    WHERE e.supplier = ? AND e.received_at >= ? AND e.received_at < ? AND e.state = 'dead' AND e.reference IS NULL
+        AND waits_for IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM actions AS a INDEXED BY sqlite_autoindex_actions_2
+            WHERE a.subject = '' AND a.supplier = e.supplier AND a.kind = 'alert' AND a.cause = ? || waits_for)
+    GROUP BY waits_for ORDER BY min(e.id) LIMIT ?"""
 _ORDER_COLUMNS: Final = len(order_rows.COLUMNS.split(","))
 
 
@@ -39,6 +53,17 @@ class SqliteAlarms:
             return tell(order_rows.stored_order(row), action_rows.stored_action(row[_ORDER_COLUMNS:]))
 
         return self._tell(_UNDELIVERED, told, since=since, until=until, now=now)
+
+    def waiting(self, supplier: str, tell: Callable[[Waiting], NewAction], window: Window, *, now: int) -> int:
+        span = (supplier, window.since, window.until, f"{UNAPPLIED}:")
+        with self.connection.reading() as raw:
+            if raw.execute(_UNAPPLIED, (*span, 1)).fetchone() is None:
+                return 0
+        with self.connection.writing() as raw:  # counted and read again: others look, too
+            told = (supplier, f"{UNAPPLIED}:", f"{UNAPPLIED};", now - _HOUR_MS)
+            left = max(0, window.hourly - raw.execute(_TOLD, told).fetchone()[0])
+            found = [Waiting(*row) for row in raw.execute(_UNAPPLIED, (*span, left))]
+            return sum(action_rows.add(raw, tell(one), now=now) for one in found)
 
     def _tell(
         self, statement: str, tell: Callable[[Sequence[object]], NewAction], *, since: int, until: int, now: int

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from webhookctl.adapters.store_sqlite.causes import note_causes
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
 from webhookctl.adapters.store_sqlite.endings import found_by_asking, late_after
 from webhookctl.adapters.store_sqlite.moves import write_moves
@@ -83,6 +84,7 @@ class Applying:
         moves = [(move, _order_of(application, move)) for application in first for move in application.moves]
         if not write_moves(self.raw, self.cipher, moves, now=self.now):
             raise _StaleError
+        note_causes(self.raw, first, now=self.now)
         self.raw.executemany(_FINISH, [_finished(one, repeats.get(one.id)) for one in held])
         late = self._late(first)
         self.raw.executemany(_FINISH, [_finished(one, late[one.id]) for one in first if one.id in late])
@@ -93,11 +95,11 @@ class Applying:
         return [_applied(application, suppliers, repeats) for application in applications]
 
     def _held(self, applications: Sequence[Application]) -> tuple[dict[int, str], set[int]]:
-        """Return the supplier of each event whose claim still holds, and which had several orders at an earlier try."""
-        claims = {application.id: application.claim for application in applications}
-        rows = self.raw.execute(_claims(len(claims)), tuple(claims)).fetchall()
-        held = {number: supplier for number, supplier, claim, _ in rows if claim == claims[number]}
-        return held, {number for number, _, _, several in rows if several}
+        """Return the supplier of each event that is still ours, and which had several orders at an earlier try."""
+        asked = {application.id: application for application in applications}
+        rows = self.raw.execute(_claims(len(asked)), (self.now, *asked)).fetchall()
+        held = {number: supplier for number, supplier, *stands, _ in rows if _is_ours(asked[number], *stands)}
+        return held, {number for number, *_, several in rows if several}
 
     def _late(self, applications: Sequence[Application]) -> dict[int, int]:
         """Return the webhooks that say what asking had learned, and by which event; counts that they came late."""
@@ -131,6 +133,13 @@ class Applying:
         firsts = self._firsts(list(set(keys.values())))
         return {number: firsts[key] for number, key in keys.items() if firsts[key] != number}
 
+    def firsts(self, keys: Sequence[tuple[str, bytes | None]]) -> list[int | None]:
+        """Return, for each (supplier, key), the event that had it first; None where none had."""
+        hashed = [None if key is None else (supplier, self._hashed(key)) for supplier, key in keys]
+        wanted = list({key for key in hashed if key is not None})
+        firsts = self._firsts(wanted) if wanted else {}
+        return [None if key is None else firsts.get(key) for key in hashed]
+
     def _hashed(self, key: bytes) -> bytes:
         return hmac.digest(self.dedup_key, key, "sha256")[:_KEY_BYTES]
 
@@ -143,9 +152,16 @@ class Applying:
 def _claims(count: int) -> str:
     listed = ", ".join("?" * count)
     return (
-        "SELECT id, supplier, claim, EXISTS (SELECT 1 FROM event_orders WHERE event_id = id) "  # noqa: S608 - our own
-        f"FROM events WHERE id IN ({listed}) AND state = 'queued'"
+        "SELECT id, supplier, state, claim, claimed_until > ?, "  # noqa: S608 - our own words
+        "EXISTS (SELECT 1 FROM event_orders WHERE event_id = id) "
+        f"FROM events WHERE id IN ({listed})"
     )
+
+
+def _is_ours(application: Application, state: str, claim: str | None, claimed: int | None) -> bool:
+    if application.claim is None:
+        return state == application.before and not claimed
+    return state == EventState.QUEUED and claim == application.claim
 
 
 @lru_cache(256)

@@ -1,5 +1,6 @@
 """Looking at a store as it lies there: nothing is changed, made or migrated."""
 
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _BUSY_MS: Final = 1_000
 _PAGES_S: Final = 2.0
 """How long SQLite may look at pages: a gigabyte needs more, and `doctor` has other things to do."""
+_MISREAD: Final = (ValueError, TypeError, LookupError, struct.error)
+"""What damage that SQLite does not see leads to."""
 _STEPS: Final = 10_000
 """Of SQLite's machine between two looks at the time."""
 _WAITING: Final = """
@@ -48,12 +51,14 @@ def look(path: Path, cipher: Cipher | None) -> StoreFact:
         return _inside(fact, connection, cipher)
     except StoreError as error:
         return replace(fact, fault=str(error))
+    except _MISREAD:
+        return replace(fact, fault=f"The store {path} is damaged: it holds what webhookctl never writes.")
     finally:
         connection.close()
 
 
 def _inside(fact: StoreFact, connection: Connection, cipher: Cipher | None) -> StoreFact:
-    behind = pending(connection)
+    behind = len(pending(connection)[1])
     fact = replace(fact, pending=behind, whole=_is_whole(connection))
     if cipher is not None:
         fact = replace(fact, opened=tuple(_opened(connection, cipher)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from webhookctl.adapters.store_sqlite.place import is_read_only, shared_file_system
 from webhookctl.core.errors import StoreBrokenError, StoreBusyError, StoreError, StoreFullError, UsageError
@@ -23,6 +23,7 @@ else:
 Error = sqlite3.Error
 DataError = sqlite3.DataError
 IntegrityError = sqlite3.IntegrityError
+SqliteError = sqlite3.Error
 
 BUSY_MS: Final = 2_500
 _LOOK_AGAIN_S: Final = 0.02
@@ -30,13 +31,15 @@ _LARGEST_WAL: Final = 64 << 20
 
 # SQLite's primary result codes (sqlite.org/rescode.html); the low byte of an extended one. Python 3.11 names them too,
 # but the connection may come from pysqlite3.
-_BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+_BUSY, _LOCKED, _READONLY, _INTERRUPT, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 9, 10, 11, 13, 14, 26
 
 _WORDS: Final = {
     _READONLY: "can't be written to: mend the mode of its file and folder, or the file system it lies on",
     _CANTOPEN: "can't be opened: mend the mode of its file and folder",
-    _CORRUPT: "is damaged; nothing was changed. Keep the file for a closer look, and restore a backup",
-    _NOTADB: "is no SQLite file, or is damaged; nothing was changed. Mend [store] url, or restore a backup",
+    _CORRUPT: "is damaged; nothing was changed. `webhookctl store check` says where; keep the file, and bring back a "
+    "backup with `webhookctl store restore FILE`",
+    _NOTADB: "is no SQLite file, or is damaged; nothing was changed. Mend [store] url, or bring back a backup "
+    "with `webhookctl store restore FILE`",
 }
 
 
@@ -76,6 +79,12 @@ def library_version() -> tuple[int, int, int]:
     return found
 
 
+def connect(path: Path, mode: str, busy_ms: int = 0) -> "sqlite3.Connection":
+    """Open a file as it is: transactions are ours to begin, and threads ours to keep apart."""
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(uri, uri=True, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
+
+
 class Connection:
     """The one connection of a process: its threads take turns."""
 
@@ -92,19 +101,17 @@ class Connection:
         self.shared = shared_file_system(path)
         self.journal = Journal.DELETE if self.shared else journal_for(version)
         with self._in_words():
-            self._raw = sqlite3.connect(
-                f"{path.absolute().as_uri()}?{self._mode()}",
-                uri=True,
-                timeout=busy_ms / 1000,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            self._raw = connect(path, self._mode(), busy_ms)
         try:
             with self._in_words():
                 self._patiently_set_up()
         except BaseException:
             self.close()
             raise
+
+    def another(self) -> "Connection":
+        """Open the same file once more, for what may take long."""
+        return Connection(self.path, busy_ms=self._busy_ms, only_read=self._only_read)
 
     def _mode(self) -> str:
         if not self._only_read:
@@ -183,6 +190,30 @@ class Connection:
             finally:
                 self._undo()
 
+    def fold(self) -> None:
+        """Bring all that the journal holds into the file, which has none afterwards.
+
+        Raises `StoreBusyError` where anybody else has it open.
+        """
+        with self._lock, self._in_words():
+            self._check()
+            (mode,) = self._raw.execute("PRAGMA journal_mode = DELETE").fetchone()
+        if mode != Journal.DELETE:
+            raise StoreBusyError(f"The store {self.path} is in use: `fuser {self.path}` shows by whom.")
+
+    def give_up(self, what: str) -> NoReturn:
+        """Use the store no more; raises `StoreBrokenError` that says `what` was found in it."""
+        self._broken = what
+        raise StoreBrokenError(f"The store {self.path} {_WORDS[_CORRUPT]} ({what}).")
+
+    def checkpoint(self) -> None:
+        """Write what stands in the WAL into the file itself, as far as nobody has to wait for it."""
+        if self._only_read or self.journal is not Journal.WAL:
+            return
+        with self._lock, self._in_words():
+            self._check()
+            self._raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def close(self) -> None:
         """Close it; where the disk has failed it stays as it is: SQLite would sync once more in closing."""
         with self._lock:
@@ -224,8 +255,10 @@ class Connection:
         try:
             yield
         except sqlite3.Error as error:
-            if _code(error) & 0xFF in {_CORRUPT, _NOTADB}:  # every further write could make it worse
+            if is_damage(error):  # every further write could make it worse
                 self._broken = str(error)
+            if is_interrupted(error):  # SQLite's own word for a Ctrl-C that came while it worked
+                raise KeyboardInterrupt from None
             raise self._sentence(error) from error
         except UnicodeEncodeError:  # holds the text, which may be a code
             raise UsageError("What was asked of the store holds characters that are no text.") from None
@@ -252,6 +285,26 @@ class Connection:
         names = (self.path, self.path.with_name(f"{self.path.name}-wal"))
         sizes = [name.stat().st_size for name in names if name.exists()]
         return largest != resource.RLIM_INFINITY and max(sizes, default=0) >= largest
+
+
+@contextmanager
+def connect_in_memory() -> Iterator["sqlite3.Connection"]:
+    """Open a database that nobody else sees, and that ends with the block."""
+    raw = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        yield raw
+    finally:
+        raw.close()
+
+
+def is_damage(error: BaseException) -> bool:
+    """Say whether SQLite met a file that is not as it wrote it."""
+    return isinstance(error, sqlite3.Error) and _code(error) & 0xFF in {_CORRUPT, _NOTADB}
+
+
+def is_interrupted(error: "sqlite3.Error") -> bool:
+    """Say whether a statement was broken off from outside."""
+    return _code(error) & 0xFF == _INTERRUPT
 
 
 def _code(error: "sqlite3.Error") -> int:

@@ -18,6 +18,9 @@ COLUMNS: Final = (
     "id, supplier, received_at, via, delivery_id, matched, state, type, reference, order_id, occurred_at, attempts, "
     "error, duplicate_of"
 )
+_TYPE, _REFERENCE = 7, 8
+"""Where these stand in `COLUMNS`."""
+SPOKEN: Final = "SELECT state, type, reference, order_id, reason FROM event_orders WHERE event_id = ? ORDER BY position"
 _WAITING: Final = """
     WITH wanted (order_id, supplier) AS (VALUES {values})
     SELECT e.id FROM wanted AS w CROSS JOIN events AS e INDEXED BY events_waiting
@@ -54,6 +57,15 @@ def _waiting(count: int) -> str:
     return _WAITING.format(values=", ".join(["(?, ?)"] * count))
 
 
+def spoken_of(raw: "sqlite3.Connection", rows: Collection[Any]) -> dict[int, tuple[Spoken, ...]]:
+    """Return what was said of each order by those of the events (rows that begin with `COLUMNS`) that name several."""
+    found = dict[int, tuple[Spoken, ...]]()
+    for row in rows:
+        if row[_TYPE] is None and row[_REFERENCE] is None:  # an event of one order has it in its own row
+            found[row[0]] = tuple(map(spoken, raw.execute(SPOKEN, (row[0],))))
+    return found
+
+
 def spoken(row: Any) -> Spoken:  # noqa: ANN401 - a row of state, type, reference, order_id, reason
     """Make one of an event's orders of its row."""
     return Spoken(EventState(row[0]), *row[1:])
@@ -79,4 +91,6 @@ def stored_event(row: Any, opened: Opened) -> StoredEvent:  # noqa: ANN401 - a r
         error=row[12],
         duplicate_of=row[13],
         event_id=opened.apart,
+        method=opened.method,
+        url=opened.url,
     )

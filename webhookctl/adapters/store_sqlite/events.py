@@ -3,17 +3,17 @@
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from webhookctl.adapters.store_sqlite.applying import Applying
 from webhookctl.adapters.store_sqlite.connection import Connection
-from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, queue_sealed, spoken, stored_event
-from webhookctl.adapters.store_sqlite.listing import Listing
+from webhookctl.adapters.store_sqlite.event_queries import behind, counts, here, newest
+from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, SPOKEN, queue_sealed, spoken, spoken_of, stored_event
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened, open_delivery
 from webhookctl.core.errors import SealedError, UsageError
-from webhookctl.core.events import EventState, StoredEvent
+from webhookctl.core.events import Place, StoredEvent
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, EventQuery, Unreadable
 from webhookctl.core.ports.orders import Reveal
@@ -45,24 +45,6 @@ _NOTE_SECRETS: Final = """
     WHERE id IN (SELECT value FROM json_each(?)) AND via IN ('webhook', 'reverify') GROUP BY supplier, matched
     ON CONFLICT (supplier, matched) DO UPDATE SET last_at = max(last_at, excluded.last_at)"""
 
-_QUEUED: Final = Listing("events", COLUMNS, "received_at", "state = 'queued'", (), "events_queue")
-_HANDLED: Final = Listing(
-    "events",
-    COLUMNS,
-    "received_at",
-    "state <> 'queued'",
-    (
-        ("reference", "events_by_reference"),
-        ("order_id", "events_by_order_id"),
-        ("state", "events_by_state"),
-        ("type", "events_by_type"),
-        ("supplier", "events_by_supplier"),
-    ),
-    "events_by_time",
-)
-_SAID: Final = ("type", "reference", "order_id")
-"""What is only known of an event once it was applied."""
-
 _BY_ROW: Final = f"SELECT {COLUMNS}, sealed FROM events WHERE id = ?"  # noqa: S608 - our own words
 _BY_DELIVERY: Final = f"""
     SELECT {COLUMNS}, sealed FROM events INDEXED BY events_by_delivery
@@ -70,14 +52,6 @@ _BY_DELIVERY: Final = f"""
     UNION ALL
     SELECT {COLUMNS}, sealed FROM events INDEXED BY events_queue
     WHERE state = 'queued' AND delivery_id BETWEEN ?1 AND ?2 LIMIT 2"""  # noqa: S608 - our own words
-_SPOKEN: Final = (
-    "SELECT state, type, reference, order_id, reason FROM event_orders WHERE event_id = ? ORDER BY position"
-)
-_AMONG_SEVERAL: Final = f"""
-    SELECT {COLUMNS} FROM events WHERE id IN (SELECT event_id FROM event_orders WHERE {{}}) AND state <> 'queued'
-        AND supplier = coalesce(?, supplier) AND state = coalesce(?, state)
-        AND received_at BETWEEN coalesce(?, received_at) AND coalesce(? - 1, received_at)
-    ORDER BY received_at DESC, id DESC LIMIT ?"""  # noqa: S608 - our own words
 _REVEAL: Final = "INSERT INTO event_reveals (event_id, at, who, reason) VALUES (?, ?, ?, ?)"
 _REVEALS: Final = "SELECT at, who, reason FROM event_reveals WHERE event_id = ? ORDER BY at, id"
 _ROW_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -117,22 +91,34 @@ class SqliteEvents:
             return queue_sealed(raw)
 
     def find(self, query: EventQuery) -> list[StoredEvent]:
-        filters = {
-            "supplier": query.supplier,
-            "type": query.type,
-            "state": query.state,
-            "reference": query.reference,
-            "order_id": query.order_id,
-        }
-        rows = list[Any]()
         with self.connection.reading() as raw:
-            for listing in _listings(query):
-                statement = listing.select(filters, since=query.since, until=query.until, limit=query.limit)
-                rows += raw.execute(*statement)
-            if query.reference is not None or query.order_id is not None:
-                rows += raw.execute(*_among_several(query))
-        newest_first = sorted((stored_event(row, NOTHING_OPENED) for row in rows), key=_age, reverse=True)
+            rows = [row for statement in newest(query) for row in raw.execute(*statement)]
+        newest_first = sorted((stored_event(row, NOTHING_OPENED) for row in rows), key=_place, reverse=True)
         return newest_first[: query.limit]
+
+    def walk(self, query: EventQuery, *, after: Place | None = None, opened: bool = False) -> list[StoredEvent]:
+        with self.connection.reading() as raw:
+            rows = [row for statement in behind(query, after, opened=opened) for row in raw.execute(*statement)]
+            oldest_first = sorted(rows, key=_place_of_row)[: query.limit]
+            orders = spoken_of(raw, oldest_first) if opened else {}
+        if not opened:
+            return [stored_event(row, NOTHING_OPENED) for row in oldest_first]
+        return [replace(self._opened_or_why_not(row), orders=orders.get(_row_number(row), ())) for row in oldest_first]
+
+    def firsts(self, keys: Sequence[tuple[str, bytes | None]]) -> list[int | None]:
+        with self.connection.reading() as raw:
+            return Applying(raw, self.cipher, self.dedup_key, 0).firsts(keys)
+
+    def newest(self) -> int:
+        with self.connection.reading() as raw:
+            (number,) = raw.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+        return int(number)
+
+    def _opened_or_why_not(self, row: Any) -> StoredEvent:  # noqa: ANN401 - a row of `COLUMNS, sealed`
+        try:
+            return stored_event(row, self._opened(row))
+        except SealedError as error:
+            return replace(stored_event(row, NOTHING_OPENED), unreadable=str(error))
 
     def get(self, event_id: str) -> StoredEvent | None:
         if _ROW_NUMBER.fullmatch(event_id):
@@ -145,7 +131,7 @@ class SqliteEvents:
             raise UsageError(f"More than one event's id begins with {event_id}: give more of it.")
         if not rows:
             return None
-        orders = tuple(map(spoken, self._rows(_SPOKEN, _row_number(rows[0]))))
+        orders = tuple(map(spoken, self._rows(SPOKEN, _row_number(rows[0]))))
         return replace(stored_event(rows[0], self._opened(rows[0])), orders=orders)
 
     def _rows(self, statement: str, *values: int | bytes) -> list[Any]:
@@ -165,23 +151,21 @@ class SqliteEvents:
         with self.connection.writing() as raw:
             raw.execute(_REVEAL, (number, reveal.at, reveal.who, reveal.reason))
 
+    def record_reveals(self, numbers: Sequence[int], reveal: Reveal) -> None:
+        with self.connection.writing() as raw:
+            raw.executemany(_REVEAL, [(number, reveal.at, reveal.who, reveal.reason) for number in numbers])
+
+    def here(self, delivery_ids: Collection[bytes], *, upto: int) -> set[bytes]:
+        with self.connection.reading() as raw:
+            return {found for statement in here(list(delivery_ids), upto) for (found,) in raw.execute(*statement)}
+
+    def count(self, query: EventQuery) -> int:
+        with self.connection.reading() as raw:
+            return sum(raw.execute(*statement).fetchone()[0] for statement in counts(query))
+
     def reveals(self, number: int) -> list[Reveal]:
         with self.connection.reading() as raw:
             return [Reveal(*row) for row in raw.execute(_REVEALS, (number,))]
-
-
-def _listings(query: EventQuery) -> list[Listing]:
-    asks_what_was_said = any(getattr(query, name) is not None for name in _SAID)
-    queued = [_QUEUED] if query.state in {None, EventState.QUEUED} and not asks_what_was_said else []
-    return queued if query.state is EventState.QUEUED else [*queued, _HANDLED]
-
-
-def _among_several(query: EventQuery) -> tuple[str, list[object]]:
-    """Return the statement for events that speak of the order among others, and its values."""
-    asked = {"type": query.type, "reference": query.reference, "order_id": query.order_id}
-    chosen = {column: value for column, value in asked.items() if value is not None}
-    statement = _AMONG_SEVERAL.format(" AND ".join(f"{column} = ?" for column in chosen))
-    return statement, [*chosen.values(), query.supplier, query.state, query.since, query.until, query.limit]
 
 
 def _row_number(row: Any) -> int:  # noqa: ANN401 - a row that begins with `COLUMNS`
@@ -189,5 +173,9 @@ def _row_number(row: Any) -> int:  # noqa: ANN401 - a row that begins with `COLU
     return number
 
 
-def _age(event: StoredEvent) -> tuple[int, int]:
-    return event.received_at, event.id
+def _place(event: StoredEvent) -> Place:
+    return event.place
+
+
+def _place_of_row(row: Any) -> tuple[int, int]:  # noqa: ANN401 - a row that begins with `COLUMNS`
+    return row[2], row[0]

@@ -15,12 +15,13 @@ from webhookctl.core.ports.cipher import Cipher
 if TYPE_CHECKING:
     import sqlite3
 
-COLUMNS: Final = (
+_WRITTEN: Final = (
     "supplier, reference, status, created_at, updated_at, version, order_id, due_at, fulfilled_at, ask_at, learned_by, "
     "held, paid_amount, paid_currency, released"
 )
+COLUMNS: Final = f"{_WRITTEN}, pruned_at, remains"
 _INSERT: Final = f"""
-    INSERT INTO orders ({COLUMNS}) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO orders ({_WRITTEN}) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (reference, supplier) DO NOTHING"""  # noqa: S608 - our own words
 _UPDATE: Final = """
     UPDATE orders SET status = ?, created_at = ?, updated_at = ?, version = version + 1, order_id = ?, due_at = ?,
@@ -140,6 +141,8 @@ def stored_order(row: Any, items: tuple[Item, ...] = ()) -> Order:  # noqa: ANN4
         held=row[11],
         paid=None if row[12] is None else Paid(row[12], row[13]),
         released=row[14],
+        pruned_at=row[15],
+        remains=row[16],
         items=items,
     )
 

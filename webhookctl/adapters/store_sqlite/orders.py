@@ -11,7 +11,7 @@ from webhookctl.adapters.store_sqlite.listing import Listing
 from webhookctl.adapters.store_sqlite.moves import write_moves
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED
 from webhookctl.core.errors import NotFoundError
-from webhookctl.core.orders import Move, Order
+from webhookctl.core.orders import ActionState, Move, NewAction, Order
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.orders import OrderQuery, Reveal, Story
 
@@ -104,6 +104,12 @@ class SqliteOrders:
                 reveals=[Reveal(*row) for row in raw.execute(_REVEALS, key)],
                 interventions=intervention_rows.of_order(raw, key),
             )
+
+    def asked(self, actions: Sequence[NewAction], *, now: int) -> list[ActionState | None]:
+        if not actions:
+            return []
+        with self.connection.reading() as raw:
+            return action_rows.asked(raw, actions, now=now)
 
     def write(self, moves: Sequence[Move], *, now: int) -> list[bool]:
         if not moves:

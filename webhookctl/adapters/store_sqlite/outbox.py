@@ -2,11 +2,11 @@
 
 import json
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from webhookctl.adapters.store_sqlite import intervention_rows
+from webhookctl.adapters.store_sqlite import dead_actions, intervention_rows
 from webhookctl.adapters.store_sqlite.action_rows import (
     ATTEMPT_COLUMNS,
     COLUMNS,
@@ -202,6 +202,14 @@ class SqliteOutbox:
                 if by is not None:
                     _write_down(raw, action, by)
             return action.state
+
+    def count_dead(self, query: ActionQuery, *, until: int) -> Mapping[ActionKind, int]:
+        with self.connection.reading() as raw:
+            return dead_actions.count(raw, query, until=until)
+
+    def retry_dead(self, query: ActionQuery, *, until: int, by: Intervention, limit: int) -> Mapping[ActionKind, int]:
+        with self.connection.writing() as raw:
+            return dead_actions.try_again(raw, query, until=until, by=by, limit=limit)
 
     def resolve(self, action_id: str, state: ActionState, *, by: Intervention, now: int) -> ActionState | None:
         with self.connection.writing() as raw:

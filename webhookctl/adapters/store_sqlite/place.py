@@ -44,7 +44,7 @@ def shared_file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:
 
 def prepare(path: Path, *, create: bool, only_read: bool = False) -> tuple[str, ...]:
     """Check the folder and the file, making the file where `create` says so; returns what the operator should know."""
-    _check_folder(path, only_read=only_read)
+    check_folder(path, only_read=only_read)
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -60,7 +60,8 @@ def prepare(path: Path, *, create: bool, only_read: bool = False) -> tuple[str, 
     return _check_file(path, found)
 
 
-def _check_folder(path: Path, *, only_read: bool) -> None:
+def check_folder(path: Path, *, only_read: bool) -> None:
+    """Raise `StoreError` where the store's folder won't do."""
     folder = path.parent
     try:
         found = folder.stat()

@@ -3,8 +3,11 @@
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from webhookctl.adapters.store_sqlite.causes import m008_events
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.poll_schema import m006_polls
+from webhookctl.adapters.store_sqlite.pruning_schema import m012_pruning
+from webhookctl.adapters.store_sqlite.replay_schema import m010_replays
 from webhookctl.core.errors import StoreError, StoreVersionError
 from webhookctl.core.ports.cipher import Cipher
 
@@ -181,6 +184,12 @@ def _m007_event_reveals(db: "Database") -> None:
     db.execute("CREATE INDEX event_reveals_of_event ON event_reveals (event_id)")
 
 
+def _m015_unapplied(db: "Database") -> None:
+    # What the alarms look through each minute: few, as what is applied leaves it.
+    db.execute("""
+        CREATE INDEX events_unapplied ON events (supplier, received_at) WHERE state = 'dead' AND reference IS NULL""")
+
+
 # A released migration is never changed: a later version adds one.
 _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m001_first", _m001_first),
@@ -189,6 +198,10 @@ _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m004_orders", _m004_orders),
     ("m006_polls", m006_polls),  # there is no fifth
     ("m007_event_reveals", _m007_event_reveals),
+    ("m008_events", m008_events),
+    ("m010_replays", m010_replays),
+    ("m012_pruning", m012_pruning),
+    ("m015_unapplied", _m015_unapplied),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 
@@ -198,29 +211,40 @@ def migrate(connection: Connection, *, create: bool) -> None:
     with connection.reading() as raw:
         if _is_current(connection, raw, create=create):
             return
+    with connection.writing() as raw:
+        # Looked at again: another process may have migrated between the two transactions. What is pending is read by
+        # `apply` itself, inside this one; its own transactions become savepoints.
+        if not _is_current(connection, raw, create=create):
+            as_made(raw)
+
+
+def pending(connection: Connection) -> tuple[list[str], list[str]]:
+    """Return the migrations that the store has had, and those that it lacks; raises as `migrate`."""
+    with connection.reading() as raw:
+        applied = _applied(connection, raw, create=False)
+    names = [name for name, _ in _MIGRATIONS]
+    return [name for name in names if name in applied], [name for name in names if name not in applied]
+
+
+def as_made(raw: "sqlite3.Connection", upto: str = "") -> None:
+    """Bring a database to the present schema, or as far as `upto`, one of our migrations."""
     # Needs a tenth of a second, which a store that is up to date need not pay.
     from sqlite_utils import Database, Migrations  # noqa: PLC0415 - see above
 
     migrations = Migrations(_SET)
     for name, migration in _MIGRATIONS:
         migrations(name=name)(migration)
-    with connection.writing() as raw:
-        # Looked at again: another process may have migrated between the two transactions. What is pending is read by
-        # `apply` itself, inside this one; its own transactions become savepoints.
-        if not _is_current(connection, raw, create=create):
-            migrations.apply(Database(raw, execute_plugins=False, recursive_triggers=False))
-
-
-def pending(connection: Connection) -> int:
-    """Return how many changes to its tables the next start makes; raises as `migrate` does."""
-    with connection.reading() as raw:
-        if _is_current(connection, raw, create=False):
-            return 0
-        rows = raw.execute("SELECT count(*) FROM _sqlite_migrations WHERE migration_set = ?", (_SET,)).fetchone()
-    return len(_KNOWN) - int(rows[0])
+        if name == upto:
+            break
+    migrations.apply(Database(raw, execute_plugins=False, recursive_triggers=False))
 
 
 def _is_current(connection: Connection, raw: "sqlite3.Connection", *, create: bool) -> bool:
+    return _applied(connection, raw, create=create) == _KNOWN
+
+
+def _applied(connection: Connection, raw: "sqlite3.Connection", *, create: bool) -> set[str]:
+    """Return which migrations the file has had; raises where it is newer, or no store at all."""
     tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     applied = set()
     if "_sqlite_migrations" in tables:
@@ -235,7 +259,7 @@ def _is_current(connection: Connection, raw: "sqlite3.Connection", *, create: bo
         raise StoreError(f"The SQLite file {connection.path} belongs to another program: mend [store] url.")
     if not applied and not create:
         raise StoreError(f"The file {connection.path} holds no store yet: run `webhookctl init` or `webhookctl serve`.")
-    return applied == _KNOWN
+    return applied
 
 
 def refuse_wrong_key(connection: Connection, cipher: Cipher) -> None:

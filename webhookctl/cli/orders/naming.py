@@ -4,9 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
+from webhookctl.cli import completing
 from webhookctl.core.errors import NotFoundError, UsageError
 
-TheReference = Annotated[str, typer.Argument(metavar="REF", help="The shop's own order id.")]
+TheReference = Annotated[
+    str, typer.Argument(metavar="REF", help="The shop's own order id.", autocompletion=completing.references)
+]
 
 
 def supplier_of(store: Any, reference: str, supplier: str | None) -> str:  # noqa: ANN401 - any back-end's store

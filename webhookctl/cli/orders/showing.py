@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from webhookctl.cli import options, output, revealing
+from webhookctl.cli import looking, options, output, revealing
 from webhookctl.cli.orders.naming import TheReference, supplier_of, unknown
 from webhookctl.core.orders import OrderStatus
 
@@ -40,7 +40,7 @@ def list_(
 
     first, last = options.window(since, until)
     query = OrderQuery(supplier, status, None, first, last, limit, held, options.now_ms() if overdue else None)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with looking.store(context, wiring.place(context.obj.config)) as store:
         rows = [report.order_row(order) for order in store.orders.find(query)]
     if as_json:
         output.show_json(rows)
@@ -65,7 +65,7 @@ def show(
     from webhookctl.flows import report
 
     settings = wiring.settings(context.obj.config)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         story = store.orders.story(supplier_of(store, reference, supplier), reference)
     if story is None:
         raise unknown(reference)

@@ -9,6 +9,7 @@ from webhookctl.cli import options, output
 from webhookctl.core.errors import SealedError, UsageError
 
 if TYPE_CHECKING:
+    from webhookctl.core.ports.upkeep import Upkeep
     from webhookctl.flows.rekey import Rekeying
 
 
@@ -24,7 +25,6 @@ def rekey(
 ) -> None:
     """Encrypt under the first of [store] keys all that lies under others, or in clear, while `serve` goes on."""
     from webhookctl import wiring
-    from webhookctl.flows import rekey as flow
 
     settings = wiring.settings(context.obj.config)
     if not settings.store.keys:
@@ -32,8 +32,7 @@ def rekey(
     with wiring.store(settings) as store:
         total = store.upkeep.count_sealed()
         _ask(total, yes=yes)
-        with output.progress("Encrypting", total) as advance:
-            done = flow.rekey(store.upkeep, advance)
+        done = _rekey(store.upkeep, total)
     _tell(done, as_json=as_json)
 
 
@@ -44,6 +43,19 @@ def _ask(total: int, *, yes: bool) -> None:
     )
     if not yes and not (sys.stdin.isatty() and typer.confirm("Go on?", err=True)):
         raise UsageError("Nothing was changed. In a script, --yes says that it is meant.")
+
+
+def _rekey(upkeep: "Upkeep", total: int) -> "Rekeying":
+    from webhookctl.flows import rekey as flow
+
+    try:
+        with output.progress("Encrypting", total) as advance:
+            return flow.rekey(upkeep, advance)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "Interrupted: what is encrypted anew stays so. Keep the older keys until `webhookctl store rekey` has come "
+            "to its end: run it again."
+        ) from None
 
 
 def _tell(done: "Rekeying", *, as_json: bool) -> None:

@@ -10,13 +10,15 @@ from webhookctl.core.orders.advancing import (
     HINT_UNASKED,
     HINT_UNKNOWN,
     KNOWN_ELSEWHERE,
+    OTHER_CODES,
     OTHER_ORDER_ID,
     CodesRule,
     ConfirmRule,
     Policy,
     advance,
 )
-from webhookctl.core.orders.deciding import hold, release
+from webhookctl.core.orders.deciding import hold, redeliver, release
+from webhookctl.core.orders.past import REFERENCE_USED, refuse_pruned
 from webhookctl.core.orders.progress import how_far, return_until
 from webhookctl.core.orders.records import (
     OPEN,
@@ -33,6 +35,7 @@ from webhookctl.core.orders.records import (
     Restraint,
 )
 from webhookctl.core.orders.registering import Registered, Registration, paid, register
+from webhookctl.core.orders.repeating import advance_again
 from webhookctl.core.orders.table import TABLE, Cell, Duty
 
 __all__ = [
@@ -42,7 +45,9 @@ __all__ = [
     "HINT_UNKNOWN",
     "KNOWN_ELSEWHERE",
     "OPEN",
+    "OTHER_CODES",
     "OTHER_ORDER_ID",
+    "REFERENCE_USED",
     "TABLE",
     "Action",
     "ActionKind",
@@ -63,9 +68,12 @@ __all__ = [
     "Registration",
     "Restraint",
     "advance",
+    "advance_again",
     "hold",
     "how_far",
     "paid",
+    "redeliver",
+    "refuse_pruned",
     "register",
     "release",
     "return_until",

@@ -9,6 +9,7 @@ from typing import Any, Final
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Event, EventType, Item
 from webhookctl.core.orders.balances import balance_low, is_below
+from webhookctl.core.orders.past import of_the_past
 from webhookctl.core.orders.records import ActionKind, ActionState, Move, NewAction, Order, OrderStatus, Restraint
 from webhookctl.core.orders.table import TABLE, Cell, Duty
 from webhookctl.core.redaction import Code
@@ -49,6 +50,7 @@ class Policy:
 KNOWN_ELSEWHERE: Final = "another supplier has an order of this reference"
 OTHER_ORDER_ID: Final = "it came with another order id than before"
 CODES_MISSING: Final = "it is said to be fulfilled, but not every code came"
+OTHER_CODES: Final = "other codes"
 HINT_UNKNOWN: Final = "a hint about an order that is not known: it has to be created or registered first"
 HINT_UNASKED: Final = "a hint, and there is no API to ask whether it is true"
 HINT_ASKED: Final = "a hint: the supplier is asked"
@@ -64,7 +66,10 @@ def advance(order: Order | None, event: Event, policy: Policy, *, known_at: tupl
     cooldown = policy.balance_cooldown_ms
     if event.type is EventType.BALANCE_LOW or event.reference is None:
         return Move(None, balance_low(event, policy.low_balance, cooldown_ms=cooldown, now=now))
-    move = _hinted(order, event, policy, now) if event.hint else _told(order, event, policy, known_at, now)
+    if order is not None and order.pruned_at is not None:
+        move = of_the_past(order, event)
+    else:
+        move = _hinted(order, event, policy, now) if event.hint else _told(order, event, policy, known_at, now)
     if is_below(event.balance, policy.low_balance):
         more = balance_low(event, policy.low_balance, cooldown_ms=cooldown, now=now)
         return replace(move, actions=move.actions + more)
@@ -214,7 +219,7 @@ def _actions(cell: Cell, order: Order | None, after: Order, event: Event) -> Ite
                 detail = (
                     f"Order {after.reference} was fulfilled again, with other codes than before: nothing was delivered."
                 )
-                yield _alert(after, "other codes", detail)
+                yield _alert(after, OTHER_CODES, detail)
             case _:  # a restraint, or a duty whose condition does not hold
                 pass
 

@@ -84,6 +84,10 @@ class Order:
     paid: Paid | None = None
     """None: not known."""
     items: tuple[Item, ...] = ()
+    pruned_at: int | None = None
+    """When its codes, events and actions were pruned; from then on nothing moves it."""
+    remains: str | None = None
+    """What was done about a pruned order, in words."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -106,6 +110,8 @@ class NewAction:
     """Not added when one is younger than this that has the same subject, kind, and cause up to its colon."""
     about: ActionKind | None = None
     """Its detail is to end with how far the order's action of this kind has come, as it is when this is written."""
+    generation: int = 1
+    """Above 1 where a person has it done once more, under an id of its own."""
 
 
 @dataclass(frozen=True, slots=True)

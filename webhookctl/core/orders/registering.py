@@ -10,6 +10,7 @@ from typing import Final
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Item
 from webhookctl.core.orders.advancing import KNOWN_ELSEWHERE, OTHER_ORDER_ID, Policy
+from webhookctl.core.orders.past import used_again
 from webhookctl.core.orders.records import (
     ActionKind,
     ActionState,
@@ -83,6 +84,9 @@ def register(
     if order is None:
         elsewhere = any(supplier != registration.supplier for supplier in known_at)
         return _made(_first(registration, policy, now), KNOWN_ELSEWHERE if elsewhere else None, Registered.NEW, None)
+    if order.pruned_at is not None:
+        contradicts = _contradiction(order, registration) is not None
+        return (Registered.HELD, used_again(order)) if contradicts else (Registered.KNOWN, Move(None))
     after = _completed(order, registration, now)
     restraints = () if after.paid is None or after.paid.is_something else (_NOTHING_PAID,)
     reason = _contradiction(order, registration)

@@ -1,11 +1,12 @@
 """The event log: what came, and what `apply` made of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from webhookctl.core.events import Event, EventState, Spoken, StoredEvent, Unmapped
+from webhookctl.core.deliveries import Via
+from webhookctl.core.events import Event, EventState, Place, Spoken, StoredEvent, Unmapped
 from webhookctl.core.orders import Move
 from webhookctl.core.ports.orders import Reveal
 
@@ -30,10 +31,11 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What is to be written of one claimed event, in one transaction."""
+    """What is to be written of one event, claimed or handled again, in one transaction."""
 
     id: int
-    claim: str
+    claim: str | None
+    """None where it is handled again: written while the event stands as `before` says, and nobody holds it."""
     state: EventState
     """`done`, `ignored` or `dead`; the store makes it `duplicate` when `key` was seen before."""
     reason: str | None = None
@@ -44,6 +46,8 @@ class Application:
     moves: tuple[Move, ...] = ()
     orders: tuple[Spoken, ...] = ()
     """What was said of each order, where the delivery speaks of several."""
+    before: EventState | None = None
+    """The state that it was read in; of a claimed one that is `queued`, which its claim vouches for."""
 
 
 class Applied(StrEnum):
@@ -54,12 +58,12 @@ class Applied(StrEnum):
     STALE = "stale"
     """The order had moved on since it was read: nothing was written, read it again."""
     LOST = "lost"
-    """The claim had ended: nothing was written, it is somebody else's now."""
+    """The claim had ended, or what is handled again is not as it was read: nothing was written, another has it now."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Which events to list, newest first; None does not filter."""
+    """Which events are meant; None does not filter."""
 
     supplier: str | None = None
     type: str | None = None
@@ -69,6 +73,7 @@ class EventQuery:
     since: int | None = None
     until: int | None = None
     limit: int = 50
+    via: Via | None = None
 
 
 class Events(Protocol):
@@ -89,11 +94,33 @@ class Events(Protocol):
     def find(self, query: EventQuery) -> list[StoredEvent]:
         """List events, newest first, with empty headers and body."""
 
+    def walk(self, query: EventQuery, *, after: Place | None = None, opened: bool = False) -> list[StoredEvent]:
+        """Return up to `query.limit` events that stand behind `after`, oldest first.
+
+        The last one's place is the next `after`; an empty list is the end. Headers, body and each of several orders are
+        only there where `opened` asks for them; one that can't be opened says so in `unreadable`.
+        """
+
+    def firsts(self, keys: Sequence[tuple[str, bytes | None]]) -> list[int | None]:
+        """Return, for each (supplier, key), the event that had the key first; None where none had."""
+
+    def newest(self) -> int:
+        """Return the number of the newest event, 0 where there is none: how far arriving has come."""
+
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this row number or delivery id, headers and body opened."""
 
     def record_reveal(self, number: int, reveal: Reveal) -> None:
         """Write down, durably, that somebody is about to see an event as it came."""
+
+    def record_reveals(self, numbers: Sequence[int], reveal: Reveal) -> None:
+        """Write down, durably and in one transaction, that somebody is about to see these events as they came."""
+
+    def here(self, delivery_ids: Collection[bytes], *, upto: int) -> set[bytes]:
+        """Return those of the deliveries that are in the log under a number not higher than `upto`."""
+
+    def count(self, query: EventQuery) -> int:
+        """Return how many events `query` means, whatever its limit."""
 
     def reveals(self, number: int) -> list[Reveal]:
         """Return who has seen an event as it came, oldest first."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from webhookctl.core.events import StoredEvent
-from webhookctl.core.orders import Action, Attempt, Intervention, Move, Order, OrderStatus
+from webhookctl.core.orders import Action, ActionState, Attempt, Intervention, Move, NewAction, Order, OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,13 @@ class Orders(Protocol):
 
     def story(self, supplier: str, reference: str) -> Story | None:
         """Return all that is known of an order."""
+
+    def asked(self, actions: Sequence[NewAction], *, now: int) -> list[ActionState | None]:
+        """Return, for each, the state of what was asked for in its stead: its like, or one within its cooldown.
+
+        None where it would be added. Where it was done in several generations the furthest counts: `done`, or else the
+        newest.
+        """
 
     def write(self, moves: Sequence[Move], *, now: int) -> list[bool]:
         """Write what follows from no event, in one transaction: orders (compare-and-set), actions, interventions.

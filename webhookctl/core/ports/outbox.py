@@ -1,6 +1,6 @@
 """The outbox: what must be done about orders, once each."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,6 +82,15 @@ class Outbox(Protocol):
 
         Its id stays, and its time to be given up begins anew. In any other state nothing is written. `by` is kept with
         the order.
+        """
+
+    def count_dead(self, query: ActionQuery, *, until: int) -> Mapping[ActionKind, int]:
+        """Count, per kind, the actions of `query` that were given up before `until`; its limit does not count."""
+
+    def retry_dead(self, query: ActionQuery, *, until: int, by: Intervention, limit: int) -> Mapping[ActionKind, int]:
+        """Do as `retry` with up to `limit` actions that `count_dead` counts, in one transaction; empty: none is left.
+
+        What is given up anew stays as it is: that comes after `until`.
         """
 
     def resolve(self, action_id: str, state: ActionState, *, by: Intervention, now: int) -> ActionState | None:

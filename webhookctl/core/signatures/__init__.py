@@ -4,7 +4,8 @@ A scheme is data: `Scheme.parse` reads it once, `Scheme.keys` makes its secrets 
 into a `Verified` or raises `SignatureError`. `sign` plays the supplier.
 """
 
-from webhookctl.core.signatures.keys import Key, PrivateKey, Secret, SecretEncoding
+from webhookctl.core.secret import Secret
+from webhookctl.core.signatures.keys import Key, PrivateKey, SecretEncoding
 from webhookctl.core.signatures.params import params_needed, with_params
 from webhookctl.core.signatures.scheme import Scheme
 from webhookctl.core.signatures.signing import Signed, sign

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.core.errors import SchemeError
+from webhookctl.core.secret import Secret
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -16,15 +17,6 @@ SHORTEST: Final = 16
 """Bytes. Below it a secret can be found by trying, given one signed delivery."""
 KEY_SIZE: Final = 32
 """Bytes of a key of Ed25519, public or private."""
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A secret as it was read, and where from; printing it shows only the latter."""
-
-    value: bytes = field(repr=False)
-    reference: str
-    """`env:ACME_SECRET`"""
 
 
 @dataclass(frozen=True, slots=True)

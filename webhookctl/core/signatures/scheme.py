@@ -7,9 +7,10 @@ from typing import ClassVar, assert_never
 
 from webhookctl.core.errors import SchemeError
 from webhookctl.core.jsontext import Pointer
+from webhookctl.core.secret import Secret
 from webhookctl.core.signatures import keys as decoding
 from webhookctl.core.signatures.contradictions import refuse_contradictions
-from webhookctl.core.signatures.keys import Key, Secret, SecretEncoding
+from webhookctl.core.signatures.keys import Key, SecretEncoding
 from webhookctl.core.signatures.template import HeaderName, Template, compile_template
 from webhookctl.core.signatures.timestamps import TimestampFormat
 from webhookctl.core.signatures.values import READERS, Algorithm, Encoding, Kind

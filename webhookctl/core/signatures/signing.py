@@ -39,12 +39,13 @@ def sign(  # noqa: PLR0913 - what a signed request consists of
     url: str = "",
     method: str = "POST",
     in_body: bool = False,
+    restamp: bool = False,
 ) -> Signed:
     """Return the headers and body that the supplier would send; raises `UsageError` where it could not.
 
     `key` is of `Scheme.signing_key`, None where the kind is `none`. `message_id` goes into every signed header, the
-    timestamp to its place unless it stands in the body already. With `in_body`, or where the scheme knows no header,
-    the signature becomes the body's last member.
+    timestamp to its place unless it stands in the body already: there only `restamp` puts a new one. With `in_body`,
+    or where the scheme knows no header, the signature becomes the body's last member.
     """
     pointer = scheme.signature_pointer if in_body or not scheme.signature_header else None
     if in_body and pointer is None:
@@ -53,7 +54,7 @@ def sign(  # noqa: PLR0913 - what a signed request consists of
         return Signed({}, body)
     template = scheme.signed if pointer is None else scheme.in_body
     try:
-        body, timestamp = _stamped(scheme, body, now)
+        body, timestamp = _stamped(scheme, body, now, restamp=restamp)
         body = body if pointer is None else jsontext.with_text(body, pointer, "")
         headers = _headers(scheme, template, message_id, timestamp)
         given = {name.lower().encode(): value.encode() for name, value in headers.items()}
@@ -65,13 +66,13 @@ def sign(  # noqa: PLR0913 - what a signed request consists of
         raise UsageError(f"This payload can't be signed by this scheme: {error}") from None
 
 
-def _stamped(scheme: Scheme, body: bytes, now: int) -> tuple[bytes, bytes]:
-    """Return the body and the timestamp, which is put into the body where it belongs there and is not."""
+def _stamped(scheme: Scheme, body: bytes, now: int, *, restamp: bool) -> tuple[bytes, bytes]:
+    """Return the body and the timestamp, which is put into the body where it belongs there and is not, or is old."""
     written = FORMS[scheme.timestamp_format].write(now)
     if scheme.timestamp_pointer is None:
         return body, written.encode()
     text = jsontext.scalar(body, scheme.timestamp_pointer)
-    if text is not None:
+    if text is not None and not restamp:
         return body, text
     return jsontext.with_text(body, scheme.timestamp_pointer, written), written.encode()
 

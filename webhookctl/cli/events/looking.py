@@ -1,11 +1,10 @@
-"""What came: the event log."""
+"""What came: lists, and all of one event."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from webhookctl.cli import options, output
-from webhookctl.core.events import EventState
+from webhookctl.cli import completing, looking, options, output, selection
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings
@@ -14,37 +13,39 @@ _COLUMNS = ("ID", "Received", "Supplier", "Type", "Reference", "State", "Reason"
 
 _ORDER_COLUMNS = ("Reference", "Order ID", "Type", "State", "Reason")
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at what came.")
+
+def register(app: typer.Typer) -> None:
+    """Add `list` and `show`."""
+    app.command("list", epilog="Try: webhookctl events list --since 2h, webhookctl events list --state dead --json.")(
+        list_
+    )
+    app.command(epilog="Try: webhookctl events show 17, webhookctl events show 17 --raw --reason 'case 47' > 17.http.")(
+        show
+    )
 
 
-def register(parent: typer.Typer) -> None:
-    """Add the group `events`."""
-    parent.add_typer(app, name="events")
-
-
-@app.command("list", epilog="Try: webhookctl events list --since 2h, webhookctl events list --state dead --json.")
 def list_(
     context: typer.Context,
-    supplier: options.Supplier = None,
-    type_: Annotated[str | None, typer.Option("--type", help="Only this type, as order.failed.")] = None,
-    state: Annotated[EventState | None, typer.Option("--state", help="Only in this state.")] = None,
-    reference: options.Reference = None,
-    order_id: Annotated[str | None, typer.Option("--order-id", help="Only this supplier's order id.")] = None,
-    since: options.Since = None,
-    until: options.Until = None,
+    supplier: selection.Supplier = None,
+    type_: selection.Type = None,
+    state: selection.State = None,
+    reference: selection.Reference = None,
+    order_id: selection.OrderId = None,
+    via: selection.Learned = None,
+    since: selection.Since = None,
+    until: selection.Until = None,
     limit: options.Limit = 50,
     as_json: options.AsJson = False,
     utc: options.Utc = False,
 ) -> None:
     """List events, newest first."""
     from webhookctl import wiring
-    from webhookctl.core.ports.events import EventQuery
     from webhookctl.flows import report
 
-    first, last = options.window(since, until)
-    query = EventQuery(supplier, type_, state, reference, order_id, first, last, limit)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
-        rows = [report.event_row(event) for event in store.events.find(query)]
+    asked = selection.query(supplier, type_, state, reference, order_id, via, since, until, limit)
+    settings = wiring.place(context.obj.config)
+    with looking.store(context, settings) as store:
+        rows = [report.event_row(event) for event in store.events.find(selection.known(settings, store.events, asked))]
     if as_json:
         output.show_json(rows)
     else:
@@ -57,13 +58,14 @@ def _cells(row: dict[str, object], *, utc: bool) -> tuple[str, ...]:
     return (str(row["id"]), output.when(str(row["received_at"]), utc=utc), *map(str, cells))
 
 
-@app.command(
-    "show",
-    epilog="Try: webhookctl events show 17, webhookctl events show 17 --raw --reason 'case 47' > 17.http.",
-)
 def show(
     context: typer.Context,
-    event_id: Annotated[str, typer.Argument(metavar="ID", help="The number, or the delivery id, of an event.")],
+    event_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="The number, or the delivery id, of an event.", autocompletion=completing.event_ids
+        ),
+    ],
     raw: Annotated[bool, typer.Option("--raw", help="The request as it came, as raw HTTP; needs --reason.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why --raw; written down before it is shown.")] = "",
     as_json: options.AsJson = False,
@@ -76,11 +78,11 @@ def show(
     settings = wiring.settings(context.obj.config)
     if raw:
         return _emit_raw(settings, event_id, reason)
-    with wiring.store(settings) as store:
+    with looking.store(context, settings) as store:
         event = wiring.stored_event(store, event_id)
-        looks = store.events.reveals(event.id)
+        looks, effects = store.events.reveals(event.id), store.reports.effects(event.id)
     hidden = wiring.proof(settings, event.supplier)
-    page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden, looks)
+    page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden, looks, effects)
     return output.show_json(page) if as_json else _print(page, utc=utc)
 
 
@@ -98,6 +100,12 @@ def _emit_raw(settings: "Settings", event_id: str, reason: str) -> None:
 
 def _print(page: dict[str, Any], *, utc: bool) -> None:
     output.page(page, utc=utc, without={"headers", "body", "orders", "reveals"})
+    for order in page["order_statuses"]:
+        output.emit(f"order {order['reference']} is {order['status']} now")
+    for action in page["caused"]:
+        output.emit(f"caused {action['kind']} {action['id']}: {action['state']}")
+    if page["repeated_by"]:
+        output.emit(f"repeated by {', '.join(f'event {number}' for number in page['repeated_by'])}")
     if "orders" in page:
         output.heading("Orders")
         output.table(_ORDER_COLUMNS, (_order_cells(one) for one in page["orders"]))

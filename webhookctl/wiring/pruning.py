@@ -1,0 +1,46 @@
+"""Pruning of the store, with the room that it needs on a full disk."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from webhookctl.adapters.free_space import is_low
+from webhookctl.adapters.reserve import Reserve
+from webhookctl.adapters.store_sqlite import SqliteStore
+from webhookctl.config import Settings
+from webhookctl.core.ports.chores import ChoreName
+from webhookctl.flows.prune import Prune, Total
+from webhookctl.wiring import now_ms, store
+
+_MIB: Final = 1 << 20
+
+
+@contextmanager
+def store_in_need(settings: Settings) -> Iterator[SqliteStore]:
+    """Open the store, and on a full disk give its reserve back first; once there is room again, it is made anew."""
+    reserve = Reserve(settings.store.path)
+    if is_low(settings.store.path.parent):
+        reserve.give_back()
+    with store(settings) as opened:
+        yield opened
+        reserve.keep()
+
+
+def prune_of(opened: SqliteStore, *, older_than: int, goes_on: Callable[[], bool] = lambda: True) -> Prune:
+    """Join what is needed to prune what ended `older_than` milliseconds ago."""
+    now = now_ms()
+    give_back = Reserve(opened.connection.path).give_back
+    return Prune(opened.upkeep, now - older_than, now, give_back, goes_on)
+
+
+def note(opened: SqliteStore, took: Total) -> None:
+    """Write down for `status` what was pruned."""
+    opened.chores.end(ChoreName.PRUNE, done=True, detail=told(took), now=now_ms())
+
+
+def told(total: Total) -> str:
+    """Say how much that is."""
+    return (
+        f"{total.events} events, {total.orders} orders, {total.actions} actions and {total.rejected} rejected "
+        f"deliveries, about {total.bytes / _MIB:.1f} MiB"
+    )
