@@ -126,7 +126,7 @@ def test_a_short_time_and_a_sentence_are_told_as_they_are(store: Store) -> None:
     failed = Settlement(claimed.action.id, claimed.claim, ActionState.WAITING, "It is down.", next_at=NOW + MINUTE)
     store.outbox.settle([failed], now=NOW)
 
-    Alarms(store.alarms, lambda: {}, lambda: 3000, lambda: 10 * MINUTE).run(now=NOW + MINUTE)
+    Alarms(store.alarms, dict, lambda: 3000, lambda: 10 * MINUTE).run(now=NOW + MINUTE)
 
     (alert,) = store.outbox.find(ActionQuery(kind=ActionKind.ALERT))
     assert alert.detail.endswith("was not delivered within 3 s: the last attempt: It is down.")
