@@ -60,7 +60,7 @@ ENVIRON: Final = {
     "SHOP_SECRET": "whsec_" + base64.b64encode(b"the shop's secret of 32 letters!").decode(),
 }
 # `serve` runs for itself below; `reveal` is what shows codes.
-_APART: Final = {("serve",), ("orders", "reveal")}
+APART: Final = {("serve",), ("orders", "reveal")}
 _VALUES: Final = {
     "REF": ["ORD-1"],
     "reference": ["ORD-1"],
@@ -136,7 +136,7 @@ def _values(parameter: Any, group: str, shop: Shop) -> list[str]:  # noqa: ANN40
     return _VALUES.get(metavar) or _VALUES.get(parameter.name or "") or ["1"]
 
 
-def _calls(path: tuple[str, ...], command: typer.core.TyperCommand, shop: Shop) -> Iterator[list[str]]:
+def calls(path: tuple[str, ...], command: typer.core.TyperCommand, shop: Shop) -> Iterator[list[str]]:
     """Yield the command lines to try: with each value of its argument, with and without --json."""
     options, arguments = list(_ENDING.get(path, ())), list[list[str]]()
     for parameter in command.params:
@@ -177,18 +177,18 @@ def _found_in(text: str | bytes) -> list[str]:
     return [secret for secret in SECRETS if secret.encode() in data]
 
 
-@pytest.mark.parametrize("path", sorted(set(ALL) - _APART), ids=" ".join)
+@pytest.mark.parametrize("path", sorted(set(ALL) - APART), ids=" ".join)
 def test_no_command_shows_a_code(
     path: tuple[str, ...], inside: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever it is asked, in words and as JSON, on stdout and stderr; and no fault of ours ends it."""
-    calls = list(_calls(path, ALL[path], inside))
-    codes = [_run(arguments, monkeypatch) for arguments in calls]
+    tried = list(calls(path, ALL[path], inside))
+    codes = [_run(arguments, monkeypatch) for arguments in tried]
 
     out, err = capsys.readouterr()
     assert _found_in(out + err) == []
     assert 70 not in codes, err
-    assert calls
+    assert tried
 
 
 def test_the_log_shows_no_code(shop: Shop) -> None:

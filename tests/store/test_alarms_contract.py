@@ -118,6 +118,20 @@ def test_the_alert_says_why_and_until_when_it_can_be_given_back(store: Store) ->
     assert "SECRET" not in alert.detail
 
 
+def test_a_short_time_and_a_sentence_are_told_as_they_are(store: Store) -> None:
+    """Three seconds are not called no minutes, and what ends with a full stop gets no second one."""
+    write(store, Move(with_code(order(), "CODE")))
+    put(store)
+    (claimed,) = claim_actions(store, ActionKind.DELIVER)
+    failed = Settlement(claimed.action.id, claimed.claim, ActionState.WAITING, "It is down.", next_at=NOW + MINUTE)
+    store.outbox.settle([failed], now=NOW)
+
+    Alarms(store.alarms, dict, lambda: 3000, lambda: 10 * MINUTE).run(now=NOW + MINUTE)
+
+    (alert,) = store.outbox.find(ActionQuery(kind=ActionKind.ALERT))
+    assert alert.detail.endswith("was not delivered within 3 s: the last attempt: It is down.")
+
+
 def test_a_refund_says_since_when_the_code_was_out(store: Store) -> None:
     """What the alert says is how it stands when it is written, not when the event was read."""
     write(store, Move(with_code(order(), "CODE")))

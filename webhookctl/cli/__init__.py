@@ -16,14 +16,23 @@ from webhookctl.core.errors import ExitCode, StoppedError, StoreBrokenError, Web
 
 _FAULT_OF_OURS: Final = 70
 """EX_SOFTWARE of sysexits.h: none of the exit codes that an operator can do something about."""
+_NOBODY_READS: Final = 141
+"""What a shell says of a program that SIGPIPE has ended, as in `webhookctl events list | head`."""
 
 
 class _Commands(typer.core.TyperGroup):
-    """The commands; who stops one hears that it was stopped, which Typer by itself keeps to itself."""
+    """The commands; who stops one hears that it was stopped, and who reads no further is no answer `no`."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer hides its class, and the base answers anything
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # What is still to be written at the end goes nowhere; or else Python would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(_NOBODY_READS) from None
         except KeyboardInterrupt as stopped:
             raise StoppedError(str(stopped) or "Interrupted.") from None
         except typer.Abort:
@@ -101,6 +110,7 @@ _register(_asked(completing.words(os.environ) or sys.argv[1:]))
 
 def main() -> None:
     """Run the command line; every error an operator can see ends here as a sentence and an exit code."""
+    _open_what_is_closed()
     try:
         app()
     except StoreBrokenError as error:
@@ -118,6 +128,15 @@ def main() -> None:
         if os.environ.get("WEBHOOKCTL_TRACEBACK"):
             raise
         _fail(_fault(error), _FAULT_OF_OURS)
+
+
+def _open_what_is_closed() -> None:
+    """Give what the caller has closed (`>&-`) a place; else the next file opened would be taken for it."""
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            # The lowest number that is free: this one, as those below it are taken by now.
+            opened = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(opened, mode, closefd=opened != descriptor))
 
 
 def _fault(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from webhookctl.core.moments import to_the_second
 from webhookctl.core.orders import Action, ActionKind, NewAction, Order, Policy, return_until
 from webhookctl.core.ports.alarms import UNAPPLIED, Waiting, Window
 from webhookctl.core.ports.alarms import Alarms as Port
+from webhookctl.core.retries import MINUTE, SECOND
 
 _FURTHEST_BACK_MS: Final = 7 * 86_400_000
 """How far the first look goes back: whoever ran before has told of what is older."""
@@ -64,10 +65,10 @@ def overdue_alert(order: Order) -> NewAction:
 
 def undelivered_alert(order: Order, action: Action, within_ms: int, return_window_ms: int | None) -> NewAction:
     """Say that a fulfilled order's code has not reached the shop, why, and until when the supplier takes it back."""
-    why = f"the last attempt: {action.error}" if action.error else "it was not tried, or has not ended yet"
+    why = f"the last attempt: {action.error.rstrip('.')}" if action.error else "it was not tried, or has not ended yet"
     detail = (
         f"Order {order.reference} at {order.supplier} is fulfilled and was not delivered "
-        f"within {within_ms // 60_000} min: {why}."
+        f"within {_span(within_ms)}: {why}."
     )
     until = return_until(order, return_window_ms)
     if until is not None:
@@ -79,6 +80,11 @@ def waiting_alert(event: Waiting) -> NewAction:
     """Say that a supplier speaks of an order that it can't be told of, and why."""
     detail = (
         f"Event {event.id} of {event.supplier}, of {to_the_second(event.received_at)}, speaks of its order "
-        f"{event.order_id!r} and waits: {event.reason}. `webhookctl events list --state dead` shows all that wait."
+        f"{event.order_id!r} and waits: {event.reason.rstrip('.')}. "
+        "`webhookctl events list --state dead` shows all that wait."
     )
     return NewAction(event.supplier, "", ActionKind.ALERT, f"{UNAPPLIED}:{event.order_id}", detail=detail)
+
+
+def _span(ms: int) -> str:
+    return f"{ms // MINUTE} min" if ms >= MINUTE else f"{ms / SECOND:g} s"
