@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from tests.store.building import NOW, order, verified
-from tests.store.damaging import DAMAGES, fill, put_orders
+from tests.store.damaging import DAMAGES, fill, first_leaf, garble_page, put_orders, root_page
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import exchanging, open_store, open_to_look
 from webhookctl.adapters.store_sqlite.connection import Connection
@@ -162,6 +162,26 @@ def test_a_damaged_store_gives_way(present: Path, backup: Path, cipher: Cipher, 
     assert kept is not None
     assert kept.read_bytes() == before
     assert _events(present, cipher) == 8
+
+
+def test_the_journal_of_a_damaged_store_is_kept_with_it(
+    path: Path, backup: Path, tmp_path: Path, cipher: Cipher
+) -> None:
+    """Left where it is, SQLite would take it for that of the backup, and write its pages over it."""
+    (live := tmp_path / "live").mkdir(mode=0o700)
+    leaf = first_leaf(fill(live / "shop.db", cipher), root_page(live / "shop.db", cipher, "events"))
+    with closing(open_store(live / "shop.db", cipher, create=True)) as store:
+        put_orders(store, 4, first=100)
+        for file in live.iterdir():
+            shutil.copy(file, path.parent)
+    garble_page(path, leaf)
+    journal = path.with_name(f"{path.name}-wal").read_bytes()
+
+    kept = _restore(path, backup, cipher)
+
+    assert kept is not None
+    assert kept.with_name(f"{kept.name}-wal").read_bytes() == journal
+    assert _events(path, cipher) == 8
 
 
 def test_a_backup_under_another_key_is_refused(present: Path, backup: Path, cipher: Cipher) -> None:

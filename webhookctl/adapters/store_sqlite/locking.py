@@ -28,6 +28,8 @@ class Use:
     """
 
     _handle: int | None
+    was_alone: bool = True
+    """Nobody else used the store when this began, as far as anybody can tell."""
 
     def mark(self) -> None:
         """Write down that there is a whole store, so that an empty file is known for what it is."""
@@ -65,13 +67,14 @@ def share(path: Path, *, busy_ms: int, alone: Callable[[], None]) -> Use:
     if handle is None:
         return Use(None)
     try:
-        if _locked(handle, fcntl.LOCK_EX):
+        is_alone = _locked(handle, fcntl.LOCK_EX)
+        if is_alone:
             alone()
         _wait_for_share(handle, path, busy_ms)
     except BaseException:
         os.close(handle)
         raise
-    return Use(handle)
+    return Use(handle, is_alone)
 
 
 def _wait_for_share(handle: int, path: Path, busy_ms: int) -> None:

@@ -22,7 +22,7 @@ from webhookctl.adapters.store_sqlite.quarantine import SqliteQuarantine
 from webhookctl.adapters.store_sqlite.replays import SqliteReplays
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import dedup_key, migrate, pending, refuse_wrong_key
-from webhookctl.adapters.store_sqlite.soundness import lost_in_words, refuse_damage, refuse_emptied, refuse_lost
+from webhookctl.adapters.store_sqlite.soundness import refuse_damage, refuse_emptied, refuse_lost
 from webhookctl.adapters.store_sqlite.upkeep import SqliteUpkeep
 from webhookctl.core.errors import StoreError
 from webhookctl.core.ports.cipher import Cipher
@@ -77,7 +77,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         opened.callback(use.close)
         connection = Connection(place, busy_ms=busy_ms, only_read=only_read)
         opened.callback(connection.close)
-        if create:
+        if create and use.was_alone:  # who uses it already has looked, or is about to find out
             refuse_damage(connection)
         refuse_wrong_key(connection, cipher)
         migrate(connection, create=create)
@@ -106,9 +106,9 @@ def open_to_look(path: Path | str, cipher: Cipher, *, busy_ms: int = BUSY_MS, wh
         if not whatever:
             refuse_wrong_key(connection, cipher)
         if not lacking or whatever:
-            journal = lost_in_words(place, lost[0]) if lost else None
             opened.pop_all()
-            return _store(connection, cipher, b"", use, notices, lost=journal, lacking=tuple(lacking))
+            why = lost[0] if lost else None
+            return _store(connection, cipher, b"", use, notices, lost=why, lacking=tuple(lacking))
     return open_store(place, cipher, create=False, busy_ms=busy_ms)
 
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _HOUR_MS: Final = 3_600_000
 _FAR_MS: Final = 24 * _HOUR_MS
 """No lease is longer than minutes: one that ends beyond this was given by a clock that was wrong."""
+_JOURNAL: Final = (
+    "keep it, and bring back a backup with `webhookctl store restore FILE`; or move the files -wal and -shm elsewhere, "
+    "to go on without what they held"
+)
 _RESTORE: Final = "keep the file for a closer look, and bring back a backup with `webhookctl store restore FILE`"
 
 
@@ -33,7 +37,7 @@ class SqliteChecks:
     connection: Connection
     cipher: Cipher
     lost: str | None = None
-    """What was found to be wrong with the journal when the store was opened, in words."""
+    """What was found to be wrong with the journal when the store was opened."""
     lacking: tuple[str, ...] = ()
     """Migrations: of an older store only the structure can be checked."""
 
@@ -48,7 +52,9 @@ class SqliteChecks:
 
     def check(self, scope: Scope) -> Iterator[Checked]:
         if self.lost:
-            yield Checked((Fault("journal", 1, self.lost.rstrip("."), None, "see above"),))
+            yield Checked(
+                (Fault("journal", 1, "journal lacks what was acknowledged last", f"it {self.lost}", _JOURNAL),)
+            )
         yield from self._structure(scope.depth)
         if self.lacking:
             yield Checked(
