@@ -10,7 +10,7 @@ from webhookctl.adapters.free_space import is_low
 
 SIZE: Final = 16 << 20
 """Bytes: twice what a step of pruning writes into the WAL before a checkpoint can begin it anew."""
-_SHARE: Final = 50
+_SHARE: Final = 10
 """Or this part of the whole disk, where that is less."""
 _PRIVATE: Final = 0o600
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from webhookctl.core.errors import StoreBusyError, StoreFullError
 from webhookctl.core.ports.upkeep import Pruned, PruneMark, Upkeep
 
-BATCH: Final = 100
+BATCH: Final = 50
 """Rows of one transaction: deleting costs more than writing, as what was there is overwritten."""
 _PAGES: Final = 64
 _LOOK_AT: Final = 2_000
@@ -55,6 +55,7 @@ class Prune:
     goes_on: Callable[[], bool] = lambda: True
     """Asked between two steps."""
     rest: Callable[[float], None] = time.sleep
+    rest_s: float = REST_S
 
     def plan(self) -> Total:
         """Count what would be taken, and change nothing."""
@@ -76,14 +77,14 @@ class Prune:
             total.add(replace(step, bytes=0))
             advance(step.rows)
             if step.rows:
-                self.rest(REST_S)
+                self.rest(self.rest_s)
                 total.bytes += self._reclaimed()
             mark = step.mark
             if mark is None:
                 break
         while self.goes_on() and (freed := self._reclaimed()):
             total.bytes += freed
-            self.rest(REST_S)
+            self.rest(self.rest_s)
         return total
 
     def _step(self, mark: PruneMark | None) -> Pruned:

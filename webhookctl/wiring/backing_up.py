@@ -1,13 +1,14 @@
 """A backup of the store, from the place that it goes to, to what is removed for it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from webhookctl.adapters import backup_place
 from webhookctl.adapters.store_sqlite import SqliteStore
-from webhookctl.core.errors import UsageError
+from webhookctl.core.errors import StoreError, UsageError
 from webhookctl.core.ports.chores import ChoreName
 from webhookctl.wiring import now_ms
 
@@ -53,5 +54,6 @@ def back_up(
 
 
 def note(store: SqliteStore, done: BackedUp) -> None:
-    """Write down for `status` that there is a backup."""
-    store.chores.end(ChoreName.BACKUP, done=True, detail=str(done.path.absolute()), now=now_ms())
+    """Write down for `status` that there is a backup; it is as good where the store itself can't be written to."""
+    with suppress(StoreError):
+        store.chores.end(ChoreName.BACKUP, done=True, detail=str(done.path.absolute()), now=now_ms())

@@ -79,7 +79,7 @@ class Keeping:
             raise _StoppedError
 
     def _prune(self) -> str:
-        took = pruning.prune_of(
+        took = pruning.prune_beside(
             self._opened, older_than=self._settings.retention or 0, goes_on=lambda: not self._until.is_set()
         ).run()
         self._go_on(0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from webhookctl.adapters.free_space import is_low
@@ -13,6 +14,7 @@ from webhookctl.flows.prune import Prune, Total
 from webhookctl.wiring import now_ms, store
 
 _MIB: Final = 1 << 20
+_LONG_REST_S: Final = 0.1
 
 
 @contextmanager
@@ -26,11 +28,15 @@ def store_in_need(settings: Settings) -> Iterator[SqliteStore]:
         reserve.keep()
 
 
-def prune_of(opened: SqliteStore, *, older_than: int, goes_on: Callable[[], bool] = lambda: True) -> Prune:
+def prune_of(opened: SqliteStore, *, older_than: int) -> Prune:
     """Join what is needed to prune what ended `older_than` milliseconds ago."""
     now = now_ms()
-    give_back = Reserve(opened.connection.path).give_back
-    return Prune(opened.upkeep, now - older_than, now, give_back, goes_on)
+    return Prune(opened.upkeep, now - older_than, now, Reserve(opened.connection.path).give_back)
+
+
+def prune_beside(opened: SqliteStore, *, older_than: int, goes_on: Callable[[], bool]) -> Prune:
+    """Join the same for a process that has better things to do: it takes its time."""
+    return replace(prune_of(opened, older_than=older_than), goes_on=goes_on, rest_s=_LONG_REST_S)
 
 
 def note(opened: SqliteStore, took: Total) -> None:

@@ -19,6 +19,8 @@ _BEHIND_BYTES: Final = 4 << 20
 """While nobody else writes, so much is handed to the disk at once."""
 _REST: Final = 4.0
 """How long to stand back while somebody else writes, in times of what the step took."""
+_LONGEST_REST_S: Final = 1.0
+_LATELY_S: Final = 1.0
 _PAGES_CHECKED: Final = 500
 """At once."""
 _MAPPED: Final = 1 << 40
@@ -51,6 +53,7 @@ class _Pace:
         self._left: int | None = None
         self._seen = self._wal_now()
         self._behind = self._written = 0
+        self._gentle_until = 0.0
         self._began = perf_counter()
 
     def copied(self, pages_left: int, pages: int, size: int) -> None:
@@ -76,11 +79,14 @@ class _Pace:
         self._began = perf_counter()
 
     def _stand_back(self) -> None:
-        sleep((perf_counter() - self._began) * _REST)
+        sleep(min((perf_counter() - self._began) * _REST, _LONGEST_REST_S))
 
     def _others_write(self) -> bool:
+        """Say whether somebody has written lately: clocks of files tick slower than steps are taken."""
         before, self._seen = self._seen, self._wal_now()
-        return before != self._seen
+        if before != self._seen:
+            self._gentle_until = perf_counter() + _LATELY_S
+        return perf_counter() < self._gentle_until
 
     def _wal_now(self) -> tuple[int, int]:
         try:

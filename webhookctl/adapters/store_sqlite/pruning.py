@@ -231,6 +231,7 @@ def reclaim(connection: Connection, pages: int) -> int:
     with connection.writing() as raw:
         raw.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()  # each row read is a page given back
         (left,) = raw.execute("PRAGMA freelist_count").fetchone()
+    connection.checkpoint()  # the file only gets shorter now, and on a full disk the WAL may not grow
     return max(int(free - left) * int(size), 0)
 
 
