@@ -314,3 +314,16 @@ def test_an_import_says_what_is_in_when_the_store_fails(place: Place, make: Any)
     assert isinstance(failed.exception, StoreError)
     assert "0 events are in, durably; run this again for the rest." in failed.stderr
     assert other.counts(str(out), "--yes") == {"proven": 5}
+
+
+def test_each_look_is_written_down_once(place: Place) -> None:
+    """However many share a commit, and before any of them is out."""
+    place.store.intake.accept([verified(number) for number in range(2_500)])
+    look = Reveal(NOW, "ada", "why")
+    parts = Export(place.store.events, EventQuery(limit=EVERYTHING), Form.JSONL, look).parts()
+    seen = 0
+    for part in parts:
+        numbers = [json.loads(line)["id"] for line in part.splitlines()]
+        seen += sum(place.store.events.reveals(number) == [look] for number in numbers)
+
+    assert seen == 2_505

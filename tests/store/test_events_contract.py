@@ -304,6 +304,7 @@ def test_a_walk_goes_through_the_same_events_oldest_first(store: Store, filters:
     while found := store.events.walk(replace(query, limit=page), after=walked[-1].place if walked else None):
         assert len(found) <= page
         walked += found
+        assert len(walked) <= len(expected)
 
     assert walked == expected
     assert walked

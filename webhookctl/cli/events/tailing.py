@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from webhookctl.core.ports.feed import Feed
     from webhookctl.flows.tail import Tail
 
-_COLUMNS: Final = ("Received", "ID", "Supplier", "Via", "State", "Type", "Reference", "Reason")
-_WIDTHS: Final = (25, 8, 12, 8, 9, 15, 16, 0)
+_COLUMNS: Final = ("Received", "ID", "Supplier", "State", "Type", "Reference", "Reason")
+_WIDTHS: Final = (25, 6, 8, 9, 15, 9, 0)
 _LOOK_EVERY_S: Final = 0.2
 
 
@@ -100,5 +100,5 @@ def _tell(event: "StoredEvent", *, as_json: bool, utc: bool) -> None:
     said = event.orders[0] if event.orders else event
     more = f" and {len(event.orders) - 1} more" if len(event.orders) > 1 else ""
     why = row["reason"] or (f"of event {event.duplicate_of}" if event.duplicate_of else "-")
-    names = (row["via"], row["state"], said.type or "-", f"{said.reference or '-'}{more}", why)
+    names = (row["state"], said.type or "-", f"{said.reference or '-'}{more}", why)
     output.row((output.when(row["received_at"], utc=utc), str(event.id), event.supplier, *names), _WIDTHS)
