@@ -110,6 +110,13 @@ def _use_everything(store: SqliteStore) -> None:
     later = Settlement(deferred.action.id, deferred.claim, ActionState.WAITING, "", NOW, is_attempt=False)
     store.outbox.settle([later], now=NOW)
     store.outbox.retry(again.action.id, now=NOW)
+    for chosen in (ActionQuery(), ActionQuery(reference="ORD-1"), ActionQuery("acme", since=NOW, until=NOW)):
+        store.outbox.count_dead(chosen, until=NOW)
+        by = Intervention(NOW, "ann", "tried again", "")
+        store.outbox.retry_dead(chosen, until=NOW, by=by, limit=2)
+    store.orders.asked([action(), action(ActionKind.NOTIFY)], now=NOW)
+    store.events.firsts([("acme", b"k"), ("acme", b"l")])
+    store.events.newest()
     store.outbox.get(again.action.id)
     store.orders.suppliers_of({"ORD-1"})
     store.orders.references_of({("acme", "SUP-1")})

@@ -112,12 +112,12 @@ class Pace:
         return self.clock() < self._live_until
 
 
-ALONE: Final = 200
-LIVE: Final = 5
+ALONE: Final = 40
+LIVE: Final = 3
 """Events of one transaction, while nobody else writes, and while deliveries arrive."""
-REST_PER_WORK: Final = 4.0
+REST_PER_WORK: Final = 8.0
 UNKNOWN_FOR_S: Final = 0.2
-LIVE_FOR_S: Final = 2.0
+LIVE_FOR_S: Final = 10.0
 """So long after the last arrival it is taken for quiet again."""
 
 
