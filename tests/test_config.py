@@ -143,6 +143,9 @@ def test_defaults_are_safe(file: Path) -> None:
         pytest.param(STORE + "[serve]\nadmin = '0.0.0.0:8701'", "serve.admin must be an address of this", id="admin"),
         pytest.param(STORE + "[serve]\nadmin_token = 'env:T'", "serve.admin is missing: admin_token", id="no admin"),
         pytest.param(STORE + "[alarms]\nundelivered_after = '0s'", "alarms.undelivered_after must be", id="no time"),
+        pytest.param(STORE + "[replay]\ntargets = 'x'", "replay.targets must be a list of origins", id="no list"),
+        pytest.param(STORE + "[replay]\ntargets = ['ftp://x']", "replay.targets must be a URL", id="no origin"),
+        pytest.param(STORE + "[replay]\ntargets = ['https://x/y']", "without a path", id="a path"),
         pytest.param(ACME + "low_balance = 9.5", "suppliers.acme.low_balance must be an amount", id="float money"),
         pytest.param(ACME + "low_balance = '-1'", "suppliers.acme.low_balance must be an amount", id="debt"),
         pytest.param(STORE + "[serve]\ntls_cert = 'c'", "serve.tls_key is missing: tls_cert is of no use", id="cert"),
@@ -584,6 +587,7 @@ SETTABLE = [
     *("serve.admin", "serve.admin_token", "alarms", "alarms.undelivered_after", "suppliers.acme.low_balance"),
     *("suppliers.acme.codes", "suppliers.acme.map", "suppliers.acme.map.types", "suppliers.acme.signed"),
     *("suppliers.acme.signature_header", "suppliers.acme.tolerance", "suppliers.acme.params", "suppliers.acme.kind"),
+    *("replay", "replay.targets"),
     *("actions", "actions.refund", "actions.deliver.http", "actions.deliver.command", "actions.deliver.secret"),
     *("actions.deliver.retry", "actions.deliver.retry.first", "actions.deliver.repeat", "actions.deliver.timeout"),
 ]

@@ -10,7 +10,9 @@ from webhookctl.config.door_settings import DoorSettings
 from webhookctl.config.settings import keys_of
 from webhookctl.core.events import EventType
 from webhookctl.core.orders import TABLE, Cell
+from webhookctl.core.ports.replays import ReplayState
 from webhookctl.core.signatures import Scheme
+from webhookctl.wiring.resending import AS_RECEIVED, FRESH
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -79,3 +81,13 @@ def test_the_table_of_doors_is_the_programs() -> None:
     rows = [line for line in section.splitlines() if line.startswith("| `")]
 
     assert {key for row in rows for key in re.findall(r"`(\w+)`", cells(row)[0])} == set(DoorSettings.model_fields)
+
+
+def test_the_tables_of_sending_elsewhere_are_the_programs() -> None:
+    """The ways to sign that have a name, and each verdict that a line can show."""
+    ways = {key for row in rows_under("table of signing") for key in re.findall("`([a-z-]+)`", row[0])}
+    section = README.read_text().split("| verdict | means", 1)[1].split("\n\n", 1)[0]
+    verdicts = {cells(line)[0].strip("`") for line in section.splitlines() if line.startswith("| `")}
+
+    assert ways == {AS_RECEIVED, FRESH}
+    assert verdicts == set(ReplayState) - {ReplayState.WAITING, ReplayState.SENDING}

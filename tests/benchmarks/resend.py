@@ -7,8 +7,13 @@ durably; writing down beforehand what is to go and who sees it is told apart. Th
 
 import argparse
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -16,7 +21,13 @@ from typing import Final
 import uuid_utils
 
 from tests.benchmarks.act import bare, endpoint, now
+from tests.benchmarks.contenders import STORE, WITH_WORKER
+from tests.benchmarks.replay import load
+from tests.benchmarks.served import KEY, SECRET
+from tests.e2e.program import until
 from webhookctl import wiring
+from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
+from webhookctl.adapters.store_sqlite import open_store
 from webhookctl.config import Settings, make_demo
 from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.ports.orders import Reveal
@@ -62,12 +73,57 @@ def measured(url: str, count: int, sign: str, folder: Path | None) -> tuple[floa
         return run(bare(url, count)), *resend(settings, url, count, sign)
 
 
+@contextmanager
+def sending(folder: Path, url: str) -> Iterator[None]:
+    """Run `replay all --to` beside what the block does, which begins when the first is sent."""
+    environ = os.environ | {"ACME_SECRET": SECRET.decode(), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "webhookctl", "replay", "all", "--to", url, "--yes", "--reason", "speed"]
+    said = folder / "sent"
+    with said.open("wb") as out:
+        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=out)  # noqa: S603 - ours
+    try:
+        until(lambda: "taken" in said.read_text() or process.poll() is not None, "the first was sent", 600)
+        yield
+        if process.poll() is not None:
+            sys.exit(f"It had been sent before the load ended: {said.read_text()[-500:]}; more --beside.")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def beside(url: str, chosen: argparse.Namespace, folder: Path) -> None:
+    """Tell the p99 of deliveries to `serve` without a replay of as many events as are asked for, and with one."""
+    with closing(open_store(folder / STORE, AesGcmCipher([KEY]), create=True)) as store:
+        for first in range(0, chosen.beside, _BATCH):
+            deliveries = [_delivery() for _ in range(min(_BATCH, chosen.beside - first))]
+            store.intake.accept([Verified(one._replace(supplier="acme"), "env:ACME_SECRET") for one in deliveries])
+    p99s: dict[str, list[float]] = {"alone": [], "beside a replay": []}
+    with WITH_WORKER.running(folder) as (_, port):
+        until(lambda: not _queued(folder), "the worker has nothing left to do", 600)
+        load(port, chosen)  # the first seconds of a process are not what is measured
+        for _ in range(chosen.rounds):
+            p99s["alone"].append(load(port, chosen)["p99"])
+            with sending(folder, url):
+                p99s["beside a replay"].append(load(port, chosen)["p99"])
+    for name, found in p99s.items():
+        print(f"{name:16} p99 {1000 * median(found):6.2f} ms ({', '.join(f'{1000 * one:.2f}' for one in found)})")
+
+
+def _queued(folder: Path) -> int:
+    with closing(open_store(folder / STORE, AesGcmCipher([KEY]), create=False)) as store:
+        return store.reports.summary(now=now()).events.get("queued", 0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--beside", type=int, default=100_000, help="events sent beside live work; 0 leaves it out")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of live work")
+    parser.add_argument("--rate", type=float, default=200.0, help="live deliveries a second")
     parser.add_argument("--folder", type=Path, default=None, help="where the stores lie: on the disk to be measured")
     chosen = parser.parse_args()
+    chosen.connections = 0
     with endpoint() as url:
         for sign in (resending.AS_RECEIVED, resending.FRESH):
             rounds = [measured(url, chosen.events, sign, chosen.folder) for _ in range(chosen.rounds)]
@@ -76,6 +132,9 @@ def main() -> None:
                 f"{sign}, {_CONCURRENCY} at once, {os.cpu_count()} cores: bare loop {loop:,.0f}/s, replay "
                 f"{ours:,.0f}/s: {ours / loop:.2f}; written down beforehand in {before:.2f} s"
             )
+        if chosen.beside:
+            with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+                beside(url, chosen, Path(folder))
 
 
 if __name__ == "__main__":

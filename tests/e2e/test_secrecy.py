@@ -230,6 +230,25 @@ def test_what_is_searched_for_can_be_found(
     assert capsys.readouterr().out.count("codes revealed to") == 4
 
 
+@pytest.mark.parametrize("more", [[], ["--json"], ["--sign", "fresh"]], ids=" ".join)
+def test_sending_elsewhere_shows_no_code(
+    more: list[str], inside: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though the target gets them, and repeats in an error all that it got: no line, no word and no file has one."""
+    seen = list[bytes]()
+    with HTTPServer("127.0.0.1") as server:
+        server.expect_request("/").respond_with_handler(lambda request: _shop_answers(seen, request))
+        to = ["--to", server.url_for("/"), "--max-failures", "0", "--yes", "--reason", "a test looks"]
+        codes = [_run(["replay", *which, *to, *more], monkeypatch) for which in (["all"], ["payload.json"])]
+
+    out, err = capsys.readouterr()
+    files = list(inside.folder.glob("webhookctl.db*"))
+    assert codes[0] == 4
+    assert any(CODE.encode() in body for body in seen)
+    assert _found_in(out + err) == []
+    assert [_found_in(file.read_bytes()) for file in files if _found_in(file.read_bytes())] == []
+
+
 @pytest.mark.usefixtures("inside")
 def test_a_fault_of_ours_shows_no_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A traceback's text could hold what the program stumbled over: only its kind and place are told."""

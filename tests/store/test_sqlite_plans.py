@@ -34,6 +34,7 @@ from webhookctl.core.ports.leases import Concern, Settled, Standing
 from webhookctl.core.ports.orders import OrderQuery, Reveal
 from webhookctl.core.ports.outbox import ActionQuery, Settlement
 from webhookctl.core.ports.quarantine import RejectedQuery
+from webhookctl.core.ports.replays import ReplayState, Verdict
 from webhookctl.core.quarantine import Bounds
 
 _ALLOWED = {
@@ -61,6 +62,8 @@ _ALLOWED = {
     "SCAN rejected USING INDEX rejected_by_time",
     # A row per supplier and day.
     "SCAN repeats",
+    # A row per replay, from the newest on.
+    "SCAN replays",
     # A row per secret.
     "SCAN secret_uses",
     # What the quarantine holds, without touching its table.
@@ -157,6 +160,23 @@ def _use_the_quarantine(store: SqliteStore) -> None:
         store.quarantine.admit([(one.id, verified(10))])
 
 
+def _send_elsewhere(store: SqliteStore) -> None:
+    look = Reveal(NOW, "ada", "why")
+    number = store.replays.begin("http://127.0.0.1", "fresh", look)
+    store.replays.add(number, [1, 2], look)
+    store.replays.complete(number)
+    store.replays.claim(number, "c", now=NOW, until=NOW + 9)
+    store.replays.claim(number, "d", now=NOW, until=NOW + 9)
+    store.replays.renew(number, "c", until=NOW + 9)
+    (first, *_) = store.replays.take(number, "c", 9)
+    store.replays.settle(number, "c", [Verdict(first.number, "1", ReplayState.TAKEN, 200, 1, "")], now=NOW)
+    store.replays.reopen(number, look, after=0, limit=9)
+    store.replays.get(number)
+    store.replays.get(None)
+    store.replays.counts(number)
+    store.replays.release(number, "c")
+
+
 def _ask_about_everything(store: SqliteStore) -> None:
     leases = store.leases
     moves = (Move(order("ORD-3")), Move(replace(order("ORD-4"), ask_at=NOW)))
@@ -212,6 +232,7 @@ def test_every_query_has_its_index(sqlite: SqliteStore) -> None:
     seen = list[str]()
     _traced(sqlite, seen)
     _use_everything(sqlite)
+    _send_elsewhere(sqlite)
     _list_everything(sqlite)
 
     plans = _plans(sqlite, set(seen))

@@ -11,6 +11,8 @@ from webhookctl.core.forwarding import headers_to_send
 from webhookctl.core.ports.replays import FAILED, Parcel, Replays, ReplayState, Reply, Target, Verdict
 from webhookctl.core.signatures import Key, Kind, Scheme, sign
 
+_LIVE_FOR_S: Final = 2.0
+"""So long after the last arrival it is taken for quiet again."""
 _WRITTEN_AT_ONCE: Final = 64
 _WRITTEN_AFTER_S: Final = 0.2
 """Whoever receives meanwhile needs the store too: verdicts are written some at a time, and none waits for long."""
@@ -73,8 +75,21 @@ class Kept:
     replay_id: int
     claim: str
     clock: Callable[[], int]
+    newest: Callable[[], int]
+    """The number of the newest event: it grows while deliveries arrive."""
+    _seen: int | None = None
+    _live_until: float = 0.0
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether deliveries arrive meanwhile, which go first."""
+        return time.monotonic() < self._live_until
 
     def take(self, limit: int) -> Sequence[Parcel]:
+        newest = self.newest()
+        if self._seen not in {None, newest}:
+            self._live_until = time.monotonic() + _LIVE_FOR_S
+        self._seen = newest
         return self.replays.take(self.replay_id, self.claim, limit)
 
     def settle(self, verdicts: Collection[Verdict]) -> None:

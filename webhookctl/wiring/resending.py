@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -43,6 +43,8 @@ _LEASE_MS: Final = 10_000
 _RENEW_S: Final = 2.5
 _LAST_ANSWERS_S: Final = 2.0
 """How long what is on its way may still be answered after a signal."""
+_BESIDE_LIVE: Final = 200.0
+"""A second, while deliveries arrive: signing, posting and recording share processor, disk and the store's lock."""
 _AHEAD: Final = 3
 """How many times as many are taken ahead as are sent at once, so that the store is asked seldom."""
 
@@ -170,7 +172,7 @@ def begin(  # noqa: PLR0913, PLR0917 - what a replay consists of
     """Write down what is sent and who sees it, then send; `numbers` are those of the events."""
     with store(settings) as opened:
         replay_id = opened.replays.begin(wanted.to, wanted.sign, look)
-        with _claimed(opened.replays, replay_id, watch) as claim:
+        with claimed(opened.replays, replay_id, watch) as claim:
             for at in range(0, len(numbers), _ADDED_AT_ONCE):
                 opened.replays.add(replay_id, numbers[at : at + _ADDED_AT_ONCE], wanted.seen(look))
                 opened.replays.renew(replay_id, claim, until=_until())
@@ -195,7 +197,7 @@ def resume(  # noqa: PLR0913, PLR0917 - as above
     settings: "Settings", wanted: Wanted, way: Route, replay_id: int, look: Reveal, watch: Watch
 ) -> Ended:
     """Go on with what the target has not taken, as far as is known."""
-    with store(settings) as opened, _claimed(opened.replays, replay_id, watch) as claim:
+    with store(settings) as opened, claimed(opened.replays, replay_id, watch) as claim:
         last: int | None = 0
         while last is not None:
             last = opened.replays.reopen(replay_id, wanted.seen(look), after=last, limit=_ADDED_AT_ONCE)
@@ -218,7 +220,7 @@ def _until() -> int:
 
 
 @contextmanager
-def _claimed(replays: Replays, replay_id: int, watch: "Watch") -> Iterator[str]:
+def claimed(replays: Replays, replay_id: int, watch: "Watch") -> Iterator[str]:
     """Make the replay ours, once a claim has ended that its holder did not live to let go of."""
     claim, seen = secrets.token_hex(8), None
     while (until := replays.claim(replay_id, claim, now=_clock()(), until=_until())) is not None:
@@ -236,7 +238,7 @@ def _claimed(replays: Replays, replay_id: int, watch: "Watch") -> Iterator[str]:
 def _run_kept(  # noqa: PLR0913, PLR0917 - what `begin` and `resume` have in common
     opened: "SqliteStore", replay_id: int, claim: str, wanted: Wanted, way: Route, watch: Watch
 ) -> Ended:
-    kept = Kept(opened.replays, replay_id, claim, now_ms)
+    kept = Kept(opened.replays, replay_id, claim, now_ms, opened.events.newest)
     ended = loops.run(_run(kept, wanted, way, watch))
     ended.replay_id = replay_id
     counts = opened.replays.counts(replay_id)
@@ -247,13 +249,27 @@ def _run_kept(  # noqa: PLR0913, PLR0917 - what `begin` and `resume` have in com
 async def _run(source: Source, wanted: Wanted, way: Route, watch: Watch) -> Ended:
     async with aclosing(Outbound(only_at=way.addresses)) as outbound:
         target = HttpTarget(way.url, outbound, wanted.timeout_s)
-        turn = partial(Pace(wanted.per_second).turn, float("inf"))
-        flow = Resend(source, target, way.signers, wanted.headers, turn, now_ms, wanted.max_failures)
+        turns = _Turns(source, Pace(wanted.per_second), Pace(_BESIDE_LIVE))
+        flow = Resend(source, target, way.signers, wanted.headers, turns.next, now_ms, wanted.max_failures)
         run = _Run(flow, wanted, watch)
         with loops.stopped_by_signals(run.signalled):
             async with run.holding(source):
                 await run.through()
         return run.ended
+
+
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """When the next may be sent: by the rate that was asked for, and no faster than live work allows."""
+
+    source: Source
+    asked: Pace
+    beside_live: Pace
+
+    async def next(self) -> None:
+        await self.asked.turn(float("inf"))
+        if isinstance(self.source, Kept) and self.source.is_live:
+            await self.beside_live.turn(float("inf"))
 
 
 @dataclass(slots=True)

@@ -58,6 +58,7 @@ class _Lines:
         elif not self.only_failed or verdict.state is not ReplayState.TAKEN:
             status, took = (str(one) if one is not None else "-" for one in (verdict.status, verdict.took_ms))
             output.row([verdict.label, verdict.state.value, status, took, verdict.detail])
+        sys.stdout.flush()  # whoever reads along waits for no block to fill
         self.advance(1)
 
     def _page(self, verdict: Verdict) -> dict[str, object]:
