@@ -129,7 +129,7 @@ def test_a_mended_mapping_finds_the_codes(shop: Shop) -> None:
     assert held == [("alert", "R1", "waiting")]
     assert done == {"apply": 1, "deliver": 1}
     assert shop.statuses() == {"R1": "fulfilled"}
-    assert shop.run() == {"already_applied": 1, "delivery_waiting": 1}
+    assert shop.run() == {"already_applied": 1, "asked_before": 1}
 
 
 def _generic_with(table: dict[str, str]) -> dict[str, object]:

@@ -17,6 +17,7 @@ from tests.store.building import (
     claim_events,
     delivery_id,
     order,
+    said,
     verified,
     with_code,
 )

@@ -22,7 +22,17 @@ from tests.store.building import (
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import NotFoundError
 from webhookctl.core.events import EventState, Item, Spoken
-from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, Order, OrderStatus, Paid, Restraint
+from webhookctl.core.orders import (
+    ActionKind,
+    ActionState,
+    Intervention,
+    Move,
+    NewAction,
+    Order,
+    OrderStatus,
+    Paid,
+    Restraint,
+)
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.orders import OrderQuery, Reveal
 from webhookctl.core.ports.outbox import ActionQuery, Settlement

@@ -73,8 +73,8 @@ class Tally:
         """Say all of it by names: those that people look for always, the others where there are any."""
         fates = {_NAMES[fate]: self.fates[fate] for fate in Fate}
         asked = {kind.value: self.asked[kind] for kind in ActionKind}
-        deliveries = {f"delivery_{state}": self.deliveries[state] for state in ActionState}
-        deliveries["already_delivered"] = deliveries.pop(f"delivery_{ActionState.DONE}")
+        done = self.deliveries[ActionState.DONE]
+        deliveries = {"already_delivered": done, "asked_before": self.deliveries.total() - done}
         found = fates | asked | deliveries
         return {name: found[name] for name in _ALWAYS} | {name: count for name, count in found.items() if count}
 
