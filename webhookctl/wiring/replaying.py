@@ -1,10 +1,8 @@
 """What stands behind `replay`, where it handles again."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.config import Settings
@@ -15,8 +13,6 @@ from webhookctl.flows import replay as flow
 from webhookctl.flows.handling import Supplier
 from webhookctl.flows.judging import Judge
 from webhookctl.wiring import now_ms, steady_clock, stored_event
-
-_BEHIND: Final = 10
 
 Walk: TypeAlias = Callable[[], Iterator[StoredEvent]]
 """Walks through the events that are meant, from the first, whenever it is called."""
@@ -42,8 +38,7 @@ class Replaying:
 
     def plan(self, events: Iterable[StoredEvent], advance: Callable[[int], None]) -> flow.Tally:
         """Say what would become of them."""
-        with _stepping_back():
-            return self._replay.plan(events, now=now_ms(), advance=advance)
+        return self._replay.plan(events, now=now_ms(), advance=advance)
 
     @staticmethod
     def nothing_yet() -> flow.Tally:
@@ -53,20 +48,7 @@ class Replaying:
     def run(self, events: Iterable[StoredEvent], tally: flow.Tally, advance: Callable[[int], None]) -> None:
         """Handle them; live work goes first."""
         pace = flow.Pace(self._store.events.newest, time.sleep, time.monotonic)
-        with _stepping_back():
-            self._replay.run(events, tally, clock=steady_clock(), pace=pace, advance=advance)
-
-
-@contextmanager
-def _stepping_back() -> Iterator[None]:
-    """Let every other process have the processor first: on a small machine `serve` would wait for it."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.nice(_BEHIND)
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # only root may step forward again; the command ends soon
-            os.setpriority(os.PRIO_PROCESS, 0, before)
+        self._replay.run(events, tally, clock=steady_clock(), pace=pace, advance=advance)
 
 
 def _place(event: StoredEvent) -> tuple[int, int]:

@@ -38,10 +38,15 @@ def resend(context: typer.Context, asked: Asked, what: Sequence[str], word: str 
         if what or word:
             raise UsageError("--resume goes on with the events of that replay: leave out which.")
         _resume(wiring.settings(context.obj.config), asked)
-    elif what and all(one == "-" or Path(one).is_file() for one in what):
+    elif what and all(map(_is_file, what)):
         _send_files(context, asked, what)
     else:
         _send_events(wiring.settings(context.obj.config), asked, what, word, query)
+
+
+def _is_file(said: str) -> bool:
+    """Return whether a file is meant; a number is an event's, whatever lies here under that name."""
+    return said == "-" or (not said.isdecimal() and Path(said).is_file())
 
 
 def _send_events(
