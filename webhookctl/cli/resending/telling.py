@@ -8,6 +8,7 @@ from typing import Final
 
 import typer
 
+from webhookctl.adapters.target_http import name_of
 from webhookctl.cli import output
 from webhookctl.cli.resending import Asked
 from webhookctl.core.errors import ExitCode, StoreBusyError
@@ -128,6 +129,7 @@ def end(ended: Ended, asked: Asked) -> None:
 def _with_the_same(asked: Asked) -> str:
     """Name the options that are not kept."""
     given: dict[str, object] = {
+        "--to": asked.to and "…" in name_of(asked.to),
         "--allow-url": asked.allow_url,
         "--header": asked.headers,
         "--rate": asked.pace.rate,
