@@ -74,6 +74,8 @@ _VALUES: Final = {
     "sample": ["payload.json"],
 }
 """What arguments are called with, by metavar or name; ids are looked up."""
+_ENDING: Final[dict[tuple[str, ...], list[str]]] = {("events", "tail"): ["--after", "0", "--until", "0s"]}
+"""What makes a command end that would go on."""
 _FLAGS: Final = {"yes", "once", "dry_run"}
 """Options that are always given where there are any: nobody is there to answer, or to stop it."""
 
@@ -133,7 +135,7 @@ def _values(parameter: Any, group: str, shop: Shop) -> list[str]:  # noqa: ANN40
 
 def _calls(path: tuple[str, ...], command: typer.core.TyperCommand, shop: Shop) -> Iterator[list[str]]:
     """Yield the command lines to try: with each value of its argument, with and without --json."""
-    options, arguments = list[str](), list[list[str]]()
+    options, arguments = list(_ENDING.get(path, ())), list[list[str]]()
     for parameter in command.params:
         if isinstance(parameter, typer.core.TyperArgument):
             arguments.append(_values(parameter, path[0], shop))

@@ -10,6 +10,7 @@ from webhookctl.core.events import Event, EventState, EventType, Item
 from webhookctl.core.orders import ActionKind, ActionState, Move, NewAction, Order, OrderStatus, Restraint
 from webhookctl.core.ports.alarms import Alarms
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, Events
+from webhookctl.core.ports.feed import Feed
 from webhookctl.core.ports.intake import Intake
 from webhookctl.core.ports.leases import Leases
 from webhookctl.core.ports.orders import Orders
@@ -49,6 +50,8 @@ class Store(Protocol):
     def leases(self) -> Leases: ...
     @property
     def replays(self) -> Replays: ...
+    @property
+    def feed(self) -> Feed: ...
     def close(self) -> None: ...
 
 

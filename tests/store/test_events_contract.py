@@ -309,6 +309,33 @@ def test_a_walk_goes_through_the_same_events_oldest_first(store: Store, filters:
     assert walked
 
 
+@pytest.mark.parametrize("filters", [{}, {"supplier": "acme"}, {"state": EventState.DEAD}, {"reference": "ORD-1"}])
+def test_events_are_counted_whatever_the_limit(store: Store, filters: dict[str, Any]) -> None:
+    """As many as the list without a limit has."""
+    _handle(store)
+
+    assert store.events.count(EventQuery(limit=1, **filters)) == len(store.events.find(EventQuery(**filters))) > 0
+
+
+def test_deliveries_that_are_here_are_found_by_their_id(store: Store) -> None:
+    """Queued or handled, up to a number."""
+    _handle(store)
+    ids = [delivery_id(number).bytes for number in (1, 5, 9)]
+
+    assert store.events.here(ids, upto=5) == {ids[0], ids[1]}
+    assert store.events.here(ids, upto=4) == {ids[0]}
+
+
+def test_many_reveals_are_written_at_once(store: Store) -> None:
+    """Each of the events says who has seen it."""
+    _handle(store)
+    look = Reveal(NOW, "ada", "why")
+
+    store.events.record_reveals([1, 5], look)
+
+    assert [store.events.reveals(number) for number in (1, 2, 5)] == [[look], [], [look]]
+
+
 def test_a_walk_meets_what_is_handled_meanwhile(store: Store) -> None:
     """An event that leaves the queue between two pages is neither missed nor met twice."""
     store.intake.accept([verified(number) for number in range(1, 6)])

@@ -68,6 +68,8 @@ _ALLOWED = {
     "SCAN secret_uses",
     # What the quarantine holds, without touching its table.
     "SCAN rejected USING COVERING INDEX rejected_by_time",
+    # The name of the one table whose numbers are remembered.
+    "SCAN sqlite_sequence",
     # What the statement itself brings.
     "SCAN json_each VIRTUAL TABLE INDEX 1:",
     "SCAN 2-ROW VALUES CLAUSE",
@@ -142,7 +144,17 @@ def _use_everything(store: SqliteStore) -> None:
     _ask_about_everything(store)
 
 
+def _follow(store: SqliteStore) -> None:
+    store.reports.effects(1)
+    store.feed.newest()
+    store.feed.has_grown()
+    store.feed.again([event.id for event in store.feed.arrived(after=0, limit=9)])
+    store.events.record_reveals([1, 2], Reveal(NOW, "ada", "why"))
+    store.events.here([delivery_id(1).bytes, delivery_id(99).bytes], upto=9)
+
+
 def _use_the_quarantine(store: SqliteStore) -> None:
+    _follow(store)
     store.events.record_reveal(1, Reveal(NOW, "ada", "why"))
     store.events.reveals(1)
     rejections = [rejection(number) for number in range(10)]
@@ -207,6 +219,7 @@ def _list_everything(store: SqliteStore) -> None:
         ):
             query = EventQuery(supplier, type_, state, reference, order_id, since, until, via=via)
             store.events.find(query)
+            store.events.count(query)
             for after in (None, Place(NOW, 7)):
                 store.events.walk(query, after=after)
         for status in (None, *OrderStatus):

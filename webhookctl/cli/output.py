@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from webhookctl.core.errors import UsageError
-from webhookctl.core.redaction import printable
+from webhookctl.core.redaction import guarded, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,8 +25,9 @@ def emit(text: str = "") -> None:
 
 
 def emit_raw_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Write one JSON value on one line: for streams."""
+    """Write one JSON value on one line, at once: for streams."""
     _write(sys.stdout, json.dumps(value, ensure_ascii=True))
+    sys.stdout.flush()
 
 
 def refuse_terminal() -> None:
@@ -49,27 +50,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str =
     """Show rows: a table on a terminal, tab-separated lines with a heading in a pipe."""
     lines = [[printable(cell) for cell in row] for row in rows]
     if not lines:
-        say(empty)
+        say(empty) if empty else None
     elif sys.stdout.isatty():
         _rich_table(columns, lines)
     else:
         for line in [[column.lower().replace(" ", "_") for column in columns], *lines]:
-            _write(sys.stdout, "\t".join(map(_guarded, line)))
+            _write(sys.stdout, "\t".join(map(guarded, line)))
 
 
-def row(cells: Sequence[str]) -> None:
-    """Write a line of a table that comes bit by bit: separated by tabs in a pipe, by blanks on a terminal."""
-    shown = [printable(cell) for cell in cells]
-    _write(sys.stdout, "  ".join(shown) if sys.stdout.isatty() else "\t".join(map(_guarded, shown)))
-
-
-def _guarded(cell: str) -> str:
-    """Put an apostrophe before what a spreadsheet would take for a formula: nobody's reference may run a program."""
-    return f"'{cell}" if cell[:1] in {"=", "+", "@"} or (cell[:1] == "-" and not _is_number_or_dash(cell)) else cell
-
-
-def _is_number_or_dash(cell: str) -> bool:
-    return cell == "-" or cell[1:].replace(".", "", 1).isdigit()
+def row(cells: Sequence[str], widths: Sequence[int]) -> None:
+    """Show one row as it comes, and at once: in columns on a terminal, tab-separated in a pipe."""
+    lines = [printable(cell) for cell in cells]
+    if sys.stdout.isatty():
+        _write(sys.stdout, "  ".join(map(str.ljust, lines, widths)).rstrip())
+    else:
+        _write(sys.stdout, "\t".join(map(guarded, lines)))
+    sys.stdout.flush()
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
@@ -159,6 +155,11 @@ def paced_progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task(what, total=count)
         yield lambda step: bar.advance(task, step)
+
+
+def is_terminal() -> bool:
+    """Return whether the result comes to a terminal."""
+    return sys.stdout.isatty()
 
 
 def is_watched() -> bool:

@@ -64,7 +64,6 @@ _ALL: Final = 1 << 40
 
 
 def query(
-    *,
     supplier: str | None = None,
     type_: str | None = None,
     state: str | None = None,

@@ -110,6 +110,9 @@ class StoredEvent:
     """The supplier's event id, where it stood in a header that the signature covers."""
     orders: tuple[Spoken, ...] = ()
     """Each order that the delivery speaks of, where there are several."""
+    method: str = "POST"
+    url: str = ""
+    """The public URL as the supplier knows it; empty where the settings named none."""
     unreadable: str | None = None
     """Why headers and body are empty where they were asked for: a sentence that names the key."""
 

@@ -82,6 +82,16 @@ def printable(text: str) -> str:
     return "".join(_visible(char) for char in text)
 
 
+def guarded(cell: str) -> str:
+    """Put an apostrophe before what a spreadsheet would take for a formula: nobody's reference may run a program."""
+    start = cell.lstrip()[:1]
+    return f"'{cell}" if start in {"=", "+", "@"} or (start == "-" and not _is_number_or_dash(cell)) else cell
+
+
+def _is_number_or_dash(cell: str) -> bool:
+    return cell == "-" or cell[1:].replace(".", "", 1).isdigit()
+
+
 def _visible(char: str) -> str:
     if unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
         return char

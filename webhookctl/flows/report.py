@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, assert_never
 
 from webhookctl.core import jsontext, moments
-from webhookctl.core.deliveries import Headers
+from webhookctl.core.deliveries import Headers, Via
 from webhookctl.core.events import Item, Spoken, StoredEvent
 from webhookctl.core.jsontext import Pointer
 from webhookctl.core.mapping import BodyForm, codes_in, form_of
@@ -23,7 +23,7 @@ from webhookctl.core.orders import (
 )
 from webhookctl.core.ports.leases import Endings, Standing
 from webhookctl.core.ports.orders import Reveal, Story
-from webhookctl.core.ports.reports import Summary
+from webhookctl.core.ports.reports import Effects, Summary
 from webhookctl.core.quarantine import Rejected
 from webhookctl.core.redaction import Code, mask, redact, redact_header
 
@@ -50,6 +50,11 @@ def event_row(event: StoredEvent) -> Row:
     }
 
 
+def spoken_rows(event: StoredEvent) -> Row:
+    """Say what was said of each order, where a delivery speaks of several."""
+    return {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
+
+
 def _spoken_row(one: Spoken) -> Row:
     return {
         "reference": one.reference,
@@ -69,11 +74,42 @@ class Proof(NamedTuple):
     """In the body."""
 
 
-def event_page(event: StoredEvent, mapping: Places | None, proof: Proof, looks: Sequence[Reveal]) -> Row:
+def event_page(
+    event: StoredEvent, mapping: Places | None, proof: Proof, looks: Sequence[Reveal], effects: Effects
+) -> Row:
     """Say all of an event, and who has seen it as it came: whatever is worth money or opens a door is masked."""
-    orders = {"orders": [_spoken_row(one) for one in event.orders]} if event.orders else {}
     more = {"reveals": _looks(looks), "headers": _headers(event.headers, proof)}
-    return event_row(event) | orders | more | _body(event, mapping, proof)
+    known = event_row(event) | {"signature": _signature(event)} | spoken_rows(event)
+    return known | _effects(effects) | more | _body(event, mapping, proof)
+
+
+def _signature(event: StoredEvent) -> str:
+    """Say on what ground the event came in."""
+    match event.via:
+        case Via.WEBHOOK:
+            return "verified on arrival"
+        case Via.REVERIFY:
+            return "rejected on arrival, verified later"
+        case Via.POLL:
+            return "none: the supplier was asked"
+        case Via.IMPORT:
+            return "of a file; what vouches for it is named as the secret"
+        case _:
+            assert_never(event.via)
+
+
+def _effects(effects: Effects) -> Row:
+    return {
+        "order_statuses": [
+            {"supplier": supplier, "reference": reference, "status": status}
+            for supplier, reference, status in effects.orders
+        ],
+        "caused": [
+            {"id": one.id, "kind": one.kind.value, "state": one.state.value, "detail": one.detail or None}
+            for one in effects.actions
+        ],
+        "repeated_by": list(effects.repeats),
+    }
 
 
 def _looks(looks: Sequence[Reveal]) -> list[Row]:

@@ -13,6 +13,7 @@ from webhookctl.adapters.cipher_clear import ClearCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.errors import NotFoundError, SettingsError, UsageError
 from webhookctl.core.orders import ActionKind
+from webhookctl.core.redaction import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,8 +102,18 @@ def stored_event(store: SqliteStore, event_id: str) -> "StoredEvent":
     """Return the event of this number or delivery id; raises `NotFoundError`."""
     found = store.events.get(event_id)
     if found is None:
-        raise NotFoundError(f"There is no event {event_id!r}; `webhookctl events list` shows those there are.")
+        raise NotFoundError(f"There is no event {event_id!r}; {_what_it_may_be(store, event_id)}")
     return found
+
+
+def _what_it_may_be(store: SqliteStore, name: str) -> str:
+    """Say where else something of this name is found, or which events there are."""
+    with suppress(UsageError):  # no text that a store could hold
+        if store.orders.suppliers_of({name}):
+            return f"there is such an order: did you mean `webhookctl orders show {printable(name)}`?"
+        if store.outbox.get(name):
+            return f"there is such an action: did you mean `webhookctl actions show {printable(name)}`?"
+    return f"the newest is {store.feed.newest()}, and `webhookctl events list` shows those there are."
 
 
 def kept_rejection(store: SqliteStore, number: int) -> "Rejected":

@@ -87,7 +87,7 @@ class Quarantining:
             self.broken = error
 
 
-class _Doors(Mapping[str, SupplierDoor]):
+class Doors(Mapping[str, SupplierDoor]):
     """The suppliers' doors, each made ready when it is asked for: the secrets of the others need not be here."""
 
     def __init__(self, settings: Settings) -> None:
@@ -110,4 +110,4 @@ class _Doors(Mapping[str, SupplierDoor]):
 
 def reverify(settings: Settings, store: SqliteStore, query: RejectedQuery) -> Reverify:
     """Join what is needed to prove rejections once more, by the settings of now."""
-    return Reverify(store.quarantine, _Doors(settings), query)
+    return Reverify(store.quarantine, Doors(settings), query)

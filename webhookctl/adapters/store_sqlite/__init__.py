@@ -6,6 +6,7 @@ from pathlib import Path
 from webhookctl.adapters.store_sqlite.alarms import SqliteAlarms
 from webhookctl.adapters.store_sqlite.connection import BUSY_MS, Connection
 from webhookctl.adapters.store_sqlite.events import SqliteEvents
+from webhookctl.adapters.store_sqlite.feed import SqliteFeed
 from webhookctl.adapters.store_sqlite.intake import SqliteIntake
 from webhookctl.adapters.store_sqlite.leases import SqliteLeases
 from webhookctl.adapters.store_sqlite.orders import SqliteOrders
@@ -33,6 +34,7 @@ class SqliteStore:
     upkeep: SqliteUpkeep
     leases: SqliteLeases
     replays: SqliteReplays
+    feed: SqliteFeed
     notices: tuple[str, ...]
     """What the operator should know of how it was opened, a sentence each."""
     connection: Connection = field(repr=False)
@@ -69,6 +71,7 @@ def open_store(path: Path | str, cipher: Cipher, *, create: bool, busy_ms: int =
         upkeep=SqliteUpkeep(connection, cipher),
         leases=SqliteLeases(connection),
         replays=SqliteReplays(connection, cipher),
+        feed=SqliteFeed(connection),
         notices=(*notices, *_of_its_disk(connection)),
         connection=connection,
     )

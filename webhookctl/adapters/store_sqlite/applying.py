@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from webhookctl.adapters.store_sqlite.causes import note_causes
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
 from webhookctl.adapters.store_sqlite.endings import found_by_asking, late_after
 from webhookctl.adapters.store_sqlite.moves import write_moves
@@ -83,6 +84,7 @@ class Applying:
         moves = [(move, _order_of(application, move)) for application in first for move in application.moves]
         if not write_moves(self.raw, self.cipher, moves, now=self.now):
             raise _StaleError
+        note_causes(self.raw, first, now=self.now)
         self.raw.executemany(_FINISH, [_finished(one, repeats.get(one.id)) for one in held])
         late = self._late(first)
         self.raw.executemany(_FINISH, [_finished(one, late[one.id]) for one in first if one.id in late])

@@ -1,16 +1,13 @@
 """The statements by which a query finds events: in the queue, among those that were handled, among several orders."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from webhookctl.adapters.store_sqlite.event_rows import COLUMNS
 from webhookctl.adapters.store_sqlite.listing import Listing
 from webhookctl.core.events import EventState, Place
 from webhookctl.core.ports.events import EventQuery
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 _Statement: TypeAlias = tuple[str, list[object]]
 
@@ -38,10 +35,10 @@ _AMONG_SEVERAL: Final = """
         AND supplier = coalesce(?, supplier) AND state = coalesce(?, state) AND via = coalesce(?, via)
         AND received_at BETWEEN coalesce(?, received_at) AND coalesce(? - 1, received_at)"""
 
-
-def m008_events_by_via(db: "Database") -> None:
-    """Index how events were learned of; filled by `apply`, as all that intake need not wait for."""
-    db.execute("CREATE INDEX events_by_via ON events (via, received_at) WHERE state <> 'queued'")
+_HERE: Final = (
+    "SELECT delivery_id FROM events INDEXED BY events_by_delivery WHERE state <> 'queued'",
+    "SELECT delivery_id FROM events INDEXED BY events_queue WHERE state = 'queued'",
+)
 
 
 def newest(query: EventQuery) -> Iterator[_Statement]:
@@ -63,6 +60,21 @@ def behind(query: EventQuery, after: Place | None, *, opened: bool) -> Iterator[
         statement, values = _among_several(query, columns)
         bound = "" if after is None else " AND (received_at, id) > (?, ?)"
         yield f"{statement}{bound} ORDER BY received_at, id LIMIT ?", [*values, *(after or ()), query.limit]
+
+
+def counts(query: EventQuery) -> Iterator[_Statement]:
+    """Return the statements whose counts together are how many events there are."""
+    for listing in _listings(query):
+        yield listing.count(_filters(query), since=query.since, until=query.until)
+    if _names_an_order(query):
+        yield _among_several(query, "count(*)")
+
+
+def here(delivery_ids: Sequence[bytes], upto: int) -> Iterator[_Statement]:
+    """Return the statements that find which of the deliveries are in the log; of the queue all up to `upto` is read."""
+    listed = ", ".join("?" * len(delivery_ids))
+    for statement in _HERE:
+        yield f"{statement} AND id <= ? AND delivery_id IN ({listed})", [upto, *delivery_ids]
 
 
 def _filters(query: EventQuery) -> dict[str, object]:

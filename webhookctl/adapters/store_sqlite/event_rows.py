@@ -91,4 +91,6 @@ def stored_event(row: Any, opened: Opened) -> StoredEvent:  # noqa: ANN401 - a r
         error=row[12],
         duplicate_of=row[13],
         event_id=opened.apart,
+        method=opened.method,
+        url=opened.url,
     )

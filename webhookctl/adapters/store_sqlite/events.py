@@ -3,13 +3,13 @@
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from webhookctl.adapters.store_sqlite.applying import Applying
 from webhookctl.adapters.store_sqlite.connection import Connection
-from webhookctl.adapters.store_sqlite.event_queries import behind, newest
+from webhookctl.adapters.store_sqlite.event_queries import behind, counts, here, newest
 from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, SPOKEN, queue_sealed, spoken, spoken_of, stored_event
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened, open_delivery
 from webhookctl.core.errors import SealedError, UsageError
@@ -150,6 +150,18 @@ class SqliteEvents:
     def record_reveal(self, number: int, reveal: Reveal) -> None:
         with self.connection.writing() as raw:
             raw.execute(_REVEAL, (number, reveal.at, reveal.who, reveal.reason))
+
+    def record_reveals(self, numbers: Sequence[int], reveal: Reveal) -> None:
+        with self.connection.writing() as raw:
+            raw.executemany(_REVEAL, [(number, reveal.at, reveal.who, reveal.reason) for number in numbers])
+
+    def here(self, delivery_ids: Collection[bytes], *, upto: int) -> set[bytes]:
+        with self.connection.reading() as raw:
+            return {found for statement in here(list(delivery_ids), upto) for (found,) in raw.execute(*statement)}
+
+    def count(self, query: EventQuery) -> int:
+        with self.connection.reading() as raw:
+            return sum(raw.execute(*statement).fetchone()[0] for statement in counts(query))
 
     def reveals(self, number: int) -> list[Reveal]:
         with self.connection.reading() as raw:

@@ -1,7 +1,7 @@
 """How a query with optional filters becomes SQL that walks one index, newest or oldest first."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -39,6 +39,10 @@ class Listing:
         """Return the statement, oldest first, for what stands behind `after` (time and row), and its parameters."""
         statement, values = self._chosen(filters, since, until, after)
         return f"{statement} ORDER BY {self.time}, rowid LIMIT ?", [*values, limit]
+
+    def count(self, filters: Mapping[str, object], *, since: int | None, until: int | None) -> tuple[str, list[object]]:
+        """Return the statement that counts them, and its parameters."""
+        return replace(self, columns="count(*)")._chosen(filters, since, until)  # noqa: SLF001 - its own twin
 
     def _chosen(
         self,

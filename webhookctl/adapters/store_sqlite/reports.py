@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from webhookctl.adapters.store_sqlite import causes
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.core.events import EventState
-from webhookctl.core.ports.reports import Summary
+from webhookctl.core.ports.reports import Effects, Summary
 
 if TYPE_CHECKING:
     import sqlite3
@@ -61,6 +62,10 @@ class SqliteReports:
     def secret_uses(self) -> dict[tuple[str, str], int]:
         with self.connection.reading() as raw:
             return {(supplier, matched): last_at for supplier, matched, last_at in raw.execute(_LAST_MATCHES)}
+
+    def effects(self, number: int) -> Effects:
+        with self.connection.reading() as raw:
+            return causes.effects(raw, number)
 
 
 def _number(raw: "sqlite3.Connection", statement: str, *values: int) -> int | None:

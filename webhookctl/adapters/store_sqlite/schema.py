@@ -3,8 +3,8 @@
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from webhookctl.adapters.store_sqlite.causes import m008_events
 from webhookctl.adapters.store_sqlite.connection import Connection
-from webhookctl.adapters.store_sqlite.event_queries import m008_events_by_via
 from webhookctl.adapters.store_sqlite.poll_schema import m006_polls
 from webhookctl.adapters.store_sqlite.replay_schema import m010_replays
 from webhookctl.core.errors import StoreError, StoreVersionError
@@ -191,7 +191,7 @@ _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m004_orders", _m004_orders),
     ("m006_polls", m006_polls),  # there is no fifth
     ("m007_event_reveals", _m007_event_reveals),
-    ("m008_events_by_via", m008_events_by_via),
+    ("m008_events", m008_events),
     ("m010_replays", m010_replays),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}

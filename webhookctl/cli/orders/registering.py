@@ -1,13 +1,12 @@
 """The shop makes its orders known."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from webhookctl.cli import options, output
+from webhookctl.cli import options, output, streams
 from webhookctl.core.errors import ExitCode, PersonNeededError, UsageError
 from webhookctl.core.orders import Registered
 
@@ -93,25 +92,11 @@ def import_(
     kind = form or _KINDS.get(file.suffix.lower())
     if kind not in {"csv", "jsonl"}:
         raise UsageError("Say --format csv or --format jsonl: the name of the file does not tell.")
-    with _opened(file) as (stream, size):
+    with streams.opened(file) as (stream, size):
         report = _imported(settings, _lines(stream, kind, wiring.order_reading(settings, supplier)), size, dry=dry_run)
     _tell(report, dry_run=dry_run, as_json=as_json)
     if report.refused or report.held:
         raise typer.Exit(ExitCode.NO if report.refused else ExitCode.PERSON)
-
-
-@contextmanager
-def _opened(file: Path) -> "Iterator[tuple[BinaryIO, int | None]]":
-    if str(file) == "-":
-        yield typer.get_binary_stream("stdin"), None
-        return
-    try:
-        size = file.stat().st_size
-        stream = file.open("rb")
-    except OSError as error:
-        raise UsageError(f"The file {file} can't be read: {error.strerror}.") from None
-    with stream:
-        yield stream, size
 
 
 def _lines(stream: BinaryIO, kind: str, reading: "Reading") -> "Iterator[Line]":

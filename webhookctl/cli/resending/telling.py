@@ -18,6 +18,7 @@ from webhookctl.wiring.resending import Ended, Watch
 _MANY: Final = 50
 """So many have a line each on a terminal; of more only those that failed, above a bar."""
 _COLUMNS: Final = ("verdict", "status", "ms", "detail")
+_WIDTHS: Final = (6, 7, 3, 5, 0)
 _WORDS: Final[Mapping[ReplayState, str]] = {
     ReplayState.TAKEN: "taken",
     ReplayState.REFUSED: "refused",
@@ -43,7 +44,7 @@ class _Lines:
 
     def begin(self) -> None:
         if not self.as_json and not sys.stdout.isatty():
-            output.row([self._what, *_COLUMNS])
+            output.row([self._what, *_COLUMNS], ())
 
     @property
     def _what(self) -> str:
@@ -58,7 +59,7 @@ class _Lines:
             output.emit_raw_json(self._page(verdict))
         elif not self.only_failed or verdict.state is not ReplayState.TAKEN:
             status, took = (str(one) if one is not None else "-" for one in (verdict.status, verdict.took_ms))
-            output.row([verdict.label, verdict.state.value, status, took, verdict.detail])
+            output.row([verdict.label, verdict.state.value, status, took, verdict.detail], _WIDTHS)
         sys.stdout.flush()  # whoever reads along waits for no block to fill
         self.advance(1)
 

@@ -1,6 +1,6 @@
 """The event log: what came, and what `apply` made of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -112,6 +112,15 @@ class Events(Protocol):
 
     def record_reveal(self, number: int, reveal: Reveal) -> None:
         """Write down, durably, that somebody is about to see an event as it came."""
+
+    def record_reveals(self, numbers: Sequence[int], reveal: Reveal) -> None:
+        """Write down, durably and in one transaction, that somebody is about to see these events as they came."""
+
+    def here(self, delivery_ids: Collection[bytes], *, upto: int) -> set[bytes]:
+        """Return those of the deliveries that are in the log under a number not higher than `upto`."""
+
+    def count(self, query: EventQuery) -> int:
+        """Return how many events `query` means, whatever its limit."""
 
     def reveals(self, number: int) -> list[Reveal]:
         """Return who has seen an event as it came, oldest first."""

@@ -1,8 +1,10 @@
 """The shop at a glance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from webhookctl.core.orders import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,18 @@ class Summary:
     """Alerts that could not be sent so far; they are tried again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What followed from one event."""
+
+    actions: Sequence[Action]
+    """Oldest first; those that an earlier event had caused already are not among them."""
+    repeats: Sequence[int]
+    """Later events that said the same: the first hundred."""
+    orders: Sequence[tuple[str, str, str]]
+    """Supplier, reference and present status of each order that it speaks of."""
+
+
 class Reports(Protocol):
     """Questions that only look."""
 
@@ -37,3 +51,6 @@ class Reports(Protocol):
 
     def secret_uses(self) -> dict[tuple[str, str], int]:
         """Return when a delivery that was applied matched each secret last, by (supplier, reference of the secret)."""
+
+    def effects(self, number: int) -> Effects:
+        """Return what followed from the event of this number; nothing for one that is not there."""

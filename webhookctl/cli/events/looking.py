@@ -1,4 +1,4 @@
-"""What came: the event log."""
+"""What came: lists, and all of one event."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +13,17 @@ _COLUMNS = ("ID", "Received", "Supplier", "Type", "Reference", "State", "Reason"
 
 _ORDER_COLUMNS = ("Reference", "Order ID", "Type", "State", "Reason")
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at what came.")
+
+def register(app: typer.Typer) -> None:
+    """Add `list` and `show`."""
+    app.command("list", epilog="Try: webhookctl events list --since 2h, webhookctl events list --state dead --json.")(
+        list_
+    )
+    app.command(epilog="Try: webhookctl events show 17, webhookctl events show 17 --raw --reason 'case 47' > 17.http.")(
+        show
+    )
 
 
-def register(parent: typer.Typer) -> None:
-    """Add the group `events`."""
-    parent.add_typer(app, name="events")
-
-
-@app.command("list", epilog="Try: webhookctl events list --since 2h, webhookctl events list --state dead --json.")
 def list_(
     context: typer.Context,
     supplier: selection.Supplier = None,
@@ -40,17 +42,7 @@ def list_(
     from webhookctl import wiring
     from webhookctl.flows import report
 
-    asked = selection.query(
-        supplier=supplier,
-        type_=type_,
-        state=state,
-        reference=reference,
-        order_id=order_id,
-        via=via,
-        since=since,
-        until=until,
-        limit=limit,
-    )  # fmt: skip - a line for each would say no more
+    asked = selection.query(supplier, type_, state, reference, order_id, via, since, until, limit)
     settings = wiring.settings(context.obj.config)
     with wiring.store(settings) as store:
         rows = [report.event_row(event) for event in store.events.find(selection.known(settings, store.events, asked))]
@@ -66,10 +58,6 @@ def _cells(row: dict[str, object], *, utc: bool) -> tuple[str, ...]:
     return (str(row["id"]), output.when(str(row["received_at"]), utc=utc), *map(str, cells))
 
 
-@app.command(
-    "show",
-    epilog="Try: webhookctl events show 17, webhookctl events show 17 --raw --reason 'case 47' > 17.http.",
-)
 def show(
     context: typer.Context,
     event_id: Annotated[str, typer.Argument(metavar="ID", help="The number, or the delivery id, of an event.")],
@@ -87,9 +75,9 @@ def show(
         return _emit_raw(settings, event_id, reason)
     with wiring.store(settings) as store:
         event = wiring.stored_event(store, event_id)
-        looks = store.events.reveals(event.id)
+        looks, effects = store.events.reveals(event.id), store.reports.effects(event.id)
     hidden = wiring.proof(settings, event.supplier)
-    page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden, looks)
+    page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden, looks, effects)
     return output.show_json(page) if as_json else _print(page, utc=utc)
 
 
@@ -107,6 +95,12 @@ def _emit_raw(settings: "Settings", event_id: str, reason: str) -> None:
 
 def _print(page: dict[str, Any], *, utc: bool) -> None:
     output.page(page, utc=utc, without={"headers", "body", "orders", "reveals"})
+    for order in page["order_statuses"]:
+        output.emit(f"order {order['reference']} is {order['status']} now")
+    for action in page["caused"]:
+        output.emit(f"caused {action['kind']} {action['id']}: {action['state']}")
+    if page["repeated_by"]:
+        output.emit(f"repeated by {', '.join(f'event {number}' for number in page['repeated_by'])}")
     if "orders" in page:
         output.heading("Orders")
         output.table(_ORDER_COLUMNS, (_order_cells(one) for one in page["orders"]))

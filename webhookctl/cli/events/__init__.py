@@ -1,0 +1,14 @@
+"""What came: the event log."""
+
+import typer
+
+from webhookctl.cli.events import exporting, importing, looking, tailing
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at what came.")
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the group `events`."""
+    for part in (looking, tailing, exporting, importing):
+        part.register(app)
+    parent.add_typer(app, name="events")

@@ -1,0 +1,117 @@
+"""Where long things come from and where they go: stdin and stdout, or files."""
+
+import errno
+import io
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import typer
+
+from webhookctl.core.errors import StoreError, StoreFullError, UsageError
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[tuple[BinaryIO, int | None]]:
+    """Yield what to read, of a file or of stdin for `-`, and its size where that is known; raises `UsageError`."""
+    if str(file) == "-":
+        yield typer.get_binary_stream("stdin"), None
+        return
+    try:
+        size = file.stat().st_size
+        stream = file.open("rb")
+    except OSError as error:
+        raise UsageError(f"The file {file} can't be read: {error.strerror}.") from None
+    with stream:
+        yield stream, size
+
+
+@contextmanager
+def landing(out: Path | None) -> Iterator[BinaryIO]:
+    """Yield what to write to: stdout for None, else a file of its owner alone that takes its name once all is in it.
+
+    Raises `StoreError` where it can't be written; what was written of it by then is gone, and what had its name before
+    is as it was.
+    """
+    if out is None:
+        with _on_stdout() as stream:
+            yield stream
+    elif _is_special(out):
+        with _words(out, ""), out.open("wb") as stream:
+            yield stream
+    else:
+        with _whole(out) as stream:
+            yield stream
+
+
+@contextmanager
+def _on_stdout() -> Iterator[BinaryIO]:
+    sys.stdout.flush()
+    stream = _beside_stdout()
+    try:
+        yield stream
+        stream.flush()
+    except BrokenPipeError:  # whoever read has seen enough: typer ends without a word
+        raise
+    except OSError as error:
+        raise _sentence(error, "Standard output", "") from None
+
+
+def _beside_stdout() -> BinaryIO:
+    """Return a buffer of our own: Python would try once more at its end what could not be written, and complain."""
+    try:
+        return io.BufferedWriter(io.FileIO(sys.stdout.fileno(), "wb", closefd=False))
+    except io.UnsupportedOperation:  # no file, but what a test put in its place
+        return sys.stdout.buffer
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[BinaryIO]:
+    with _words(out, ""):
+        descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)  # 0600
+    part = Path(name)
+    try:
+        with _words(out, "; the half file was removed"), open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
+            yield stream
+            stream.flush()
+            os.fsync(descriptor)
+        with _words(out, ""):
+            part.replace(out)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync_folder(out.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_special(out: Path) -> bool:
+    """Return whether it is a device or a pipe, which no file may take the place of."""
+    return out.exists() and not stat.S_ISREG(out.stat().st_mode) and not out.is_dir()
+
+
+@contextmanager
+def _words(out: Path, consequence: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _sentence(error, str(out), consequence) from None
+
+
+def _sentence(error: OSError, where: str, consequence: str) -> StoreError:
+    if error.errno in _NO_ROOM:
+        return StoreFullError(f"{where} can't take it all: there is no space left{consequence}. Free some, and again.")
+    return StoreError(f"{where} can't be written to ({error.strerror}){consequence}: mend that, or choose another.")
