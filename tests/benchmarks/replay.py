@@ -89,8 +89,6 @@ def replaying(folder: Path) -> Iterator[None]:
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=out)  # noqa: S603 - ours
     try:
         until(lambda: "events, from" in said.read_text() or process.poll() is not None, "the plan is made", 600)
-        if os.environ.get("RN"):
-            os.setpriority(os.PRIO_PROCESS, process.pid, int(os.environ["RN"]))
         yield
         if process.poll() is not None:
             sys.exit(f"The replay ended before the load did: {said.read_text()}; more --events.")

@@ -17,6 +17,7 @@ from tests.store.building import (
     claim_events,
     delivery_id,
     order,
+    said,
     verified,
     with_code,
 )
@@ -409,3 +410,47 @@ def test_who_saw_an_event_as_it_came_is_written_down(store: Store) -> None:
         f"event {first.event.id} as it came: ours",
         f"event {first.event.id} as it came: their case",
     ]
+
+
+def again(number: int, before: EventState, *moves: Move) -> Application:
+    return Application(number, None, EventState.DONE, None, said(order()), None, moves, before=before)
+
+
+def test_what_is_handled_again_is_written_while_it_stands_as_it_was_read(store: Store) -> None:
+    """No claim is needed, and of two who have read the same only one writes."""
+    (claimed,) = arrive(store)
+    store.events.apply([Application(1, claimed.claim, EventState.DEAD, "no such supplier")], now=NOW)
+
+    first = store.events.apply([again(1, EventState.DEAD, Move(order()))], now=NOW)
+    second = store.events.apply([again(1, EventState.DEAD, Move(order("ORD-2")))], now=NOW)
+
+    assert (first, second) == ([Applied.DONE], [Applied.LOST])
+    assert store.orders.get([("acme", "ORD-2")]) == {}
+
+
+def test_what_a_worker_holds_is_not_handled_again(store: Store) -> None:
+    """Until its claim ends."""
+    arrive(store)
+
+    assert store.events.apply([again(1, EventState.QUEUED)], now=NOW) == [Applied.LOST]
+    assert store.events.apply([again(1, EventState.QUEUED)], now=NOW + LEASE) == [Applied.DONE]
+
+
+def test_who_had_a_key_first_is_known(store: Store) -> None:
+    """Per supplier; an event is no repeat of itself."""
+    (claimed,) = arrive(store)
+    store.events.apply([application(claimed, key=b"k")], now=NOW)
+
+    assert store.events.firsts([("acme", b"k"), ("zeta", b"k"), ("acme", None), ("acme", b"other")]) == [
+        1,
+        None,
+        None,
+        None,
+    ]
+
+
+def test_the_newest_is_known(store: Store) -> None:
+    """Of an empty log it is 0."""
+    assert store.events.newest() == 0
+    arrive(store, 1, 2)
+    assert store.events.newest() == 2

@@ -22,7 +22,17 @@ from tests.store.building import (
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import NotFoundError
 from webhookctl.core.events import EventState, Item, Spoken
-from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, Order, OrderStatus, Paid, Restraint
+from webhookctl.core.orders import (
+    ActionKind,
+    ActionState,
+    Intervention,
+    Move,
+    NewAction,
+    Order,
+    OrderStatus,
+    Paid,
+    Restraint,
+)
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.core.ports.orders import OrderQuery, Reveal
 from webhookctl.core.ports.outbox import ActionQuery, Settlement
@@ -264,3 +274,27 @@ def test_an_order_that_is_not_there_has_no_story(store: Store) -> None:
     assert store.orders.story("acme", "ORD-2") is None
     with pytest.raises(NotFoundError, match="ORD-2 at acme"):
         store.orders.record_reveal("acme", "ORD-2", Reveal(NOW, "ann", "why"))
+
+
+def test_what_was_asked_for_before_is_known(store: Store) -> None:
+    """Of its like the state, of several generations `done`; where there is none, nothing."""
+    first, second = action(), replace(action(), generation=2)
+    write(store, Move(order(), (first,)))
+    (held,) = claim_actions(store)
+    store.outbox.settle([Settlement(held.action.id, held.claim, ActionState.DONE, "200")], now=NOW)
+    write(store, Move(None, (second, action(ActionKind.NOTIFY))))
+
+    wanted = [first, action(of=order("ORD-9")), action(ActionKind.NOTIFY), action(ActionKind.ALERT)]
+
+    assert store.orders.asked(wanted, now=NOW) == [ActionState.DONE, None, ActionState.WAITING, None]
+    assert store.orders.asked([], now=NOW) == []
+
+
+def test_a_cooldown_counts_as_asked_for(store: Store) -> None:
+    """Another of its kind is young enough to stand in for it."""
+    low = NewAction("acme", "", ActionKind.TOP_UP, "low:1", cooldown_ms=1_000)
+    write(store, Move(None, (low,)))
+    other = replace(low, cause="low:2")
+
+    assert store.orders.asked([other], now=NOW + 999) != [None]
+    assert store.orders.asked([other], now=NOW + 1_000) == [None]

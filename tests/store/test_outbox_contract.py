@@ -441,3 +441,37 @@ def test_a_retry_is_kept_with_the_order(store: Store) -> None:
     store.outbox.retry(action_id, now=NOW, by=BY)
 
     assert store.outbox.interventions(action_id) == [replace(BY, action_id=action_id)]
+
+
+def given_up(store: Store, *references: str) -> None:
+    for reference in references:
+        write(store, Move(order(reference), (action(of=order(reference)),)))
+    held = claim_actions(store, limit=100)
+    store.outbox.settle([Settlement(one.action.id, one.claim, ActionState.DEAD, "410") for one in held], now=NOW)
+
+
+def test_what_was_given_up_is_counted_and_tried_again(store: Store) -> None:
+    """Some at a time, under the ids that they have; who wanted it is kept with each order."""
+    given_up(store, "ORD-1", "ORD-2", "ORD-3")
+    by = Intervention(NOW + 5, "ann", "tried again", "")
+    chosen = ActionQuery(supplier="acme")
+
+    counted = store.outbox.count_dead(chosen, until=by.at)
+    steps = [store.outbox.retry_dead(chosen, until=by.at, by=by, limit=2) for _ in range(3)]
+
+    assert dict(counted) == {ActionKind.DELIVER: 3}
+    assert [sum(step.values()) for step in steps] == [2, 1, 0]
+    found = store.outbox.find(ActionQuery())
+    assert {(one.state, one.next_at) for one in found} == {(ActionState.WAITING, NOW + 5)}
+    assert all(store.outbox.interventions(one.id) == [replace(by, action_id=one.id)] for one in found)
+
+
+def test_filters_choose_what_is_tried_again(store: Store) -> None:
+    """By order, and by time; what is given up after that is none of it."""
+    given_up(store, "ORD-1", "ORD-2")
+    by = Intervention(NOW + 5, "ann", "tried again", "")
+
+    assert dict(store.outbox.count_dead(ActionQuery(), until=NOW)) == {}
+    assert dict(store.outbox.count_dead(ActionQuery(since=NOW + 1), until=by.at)) == {}
+    assert sum(store.outbox.retry_dead(ActionQuery(reference="ORD-2"), until=by.at, by=by, limit=9).values()) == 1
+    assert [one.subject for one in store.outbox.find(ActionQuery(state=ActionState.DEAD))] == ["ORD-1"]

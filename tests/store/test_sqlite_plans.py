@@ -153,6 +153,16 @@ def _follow(store: SqliteStore) -> None:
     store.events.here([delivery_id(1).bytes, delivery_id(99).bytes], upto=9)
 
 
+def _replay_everything(store: SqliteStore) -> None:
+    by = Intervention(NOW, "ann", "tried again", "")
+    for chosen in (ActionQuery(), ActionQuery(reference="ORD-1"), ActionQuery("acme", since=NOW, until=NOW)):
+        store.outbox.count_dead(chosen, until=NOW)
+        store.outbox.retry_dead(chosen, until=NOW, by=by, limit=2)
+    store.orders.asked([action(), action(ActionKind.NOTIFY)], now=NOW)
+    store.events.firsts([("acme", b"k"), ("acme", b"l")])
+    store.events.newest()
+
+
 def _use_the_quarantine(store: SqliteStore) -> None:
     _follow(store)
     store.events.record_reveal(1, Reveal(NOW, "ada", "why"))
@@ -240,6 +250,7 @@ def test_every_query_has_its_index(sqlite: SqliteStore) -> None:
     _use_everything(sqlite)
     _send_elsewhere(sqlite)
     _list_everything(sqlite)
+    _replay_everything(sqlite)
 
     plans = _plans(sqlite, set(seen))
 

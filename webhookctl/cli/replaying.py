@@ -33,6 +33,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "top_up": ("would top up", "top-ups asked for"),
     "alert": ("would alert", "alerts asked for"),
     "already_delivered": ("already delivered", "already delivered"),
+    "asked_before": ("delivery asked for before, not done", "delivery asked for before, not done"),
 }
 
 
@@ -98,14 +99,8 @@ def _run(replaying: "Replaying", events: "Walk", plan: "Tally", how: How) -> "Ta
 
 
 def _table(tally: "Tally", *, end: bool) -> None:
-    rows = ((_words(name)[end], str(count)) for name, count in tally.counts().items())
+    rows = ((_WORDS[name][end], str(count)) for name, count in tally.counts().items())
     output.table(("What", "Count"), rows)
-
-
-def _words(name: str) -> tuple[str, str]:
-    """Say what a count counts; where it is how far deliveries have come, the name itself does."""
-    state = name.removeprefix("delivery_")
-    return _WORDS.get(name, (f"delivery asked for before, {state}", f"delivery asked for before, {state}"))
 
 
 def _page(tally: "Tally") -> dict[str, Any]:

@@ -40,8 +40,8 @@ class Reading:
     before: StoredEvent | None = None
 
     @property
-    def was_dead(self) -> bool:
-        return self.before is not None and self.before.state is EventState.DEAD
+    def was_handled(self) -> bool:
+        return self.before is not None and self.before.state is not EventState.QUEUED
 
     def had_its_say(self, said: Event) -> bool:
         """Say whether this was said of this order, and handled, before."""
@@ -144,7 +144,7 @@ def _unreadable(reading: Reading, supplier: str, now: int) -> Move | None:
 
     Whoever handles it again knows.
     """
-    if reading.was_dead:
+    if reading.was_handled:
         return None
     detail = f"An event of {supplier} can't be read: `webhookctl events list --state dead` says why."
     cause, cooldown_ms = f"unreadable:{now}", _UNREADABLE_COOLDOWN_MS

@@ -56,7 +56,7 @@ class Imagined:
     """What the store would hold more, had the events that were judged before been handled."""
 
     moved: Moved = field(default_factory=Moved)
-    asked: set[_Asked] = field(default_factory=set)
+    asked: dict[_Asked, ActionState] = field(default_factory=dict)
     keys: dict[tuple[str, bytes], int] = field(default_factory=dict)
 
 
@@ -100,7 +100,8 @@ class Judge:
         findings = list[Finding]()
         for one in handled:
             of_actions, of_delivery = list(islice(states, len(one.actions))), list(islice(states, len(one.deliveries)))
-            findings.append(_finding(one, of_actions, next(iter(of_delivery), None), imagined))
+            imagined_too = [state or imagined.asked.get(_key(one.deliveries[0])) for state in of_delivery]
+            findings.append(_finding(one, of_actions, next(iter(imagined_too), None), imagined))
         return findings
 
     def _handled(self, some: Sequence[StoredEvent], imagined: Imagined, now: int) -> list[_Handled]:
@@ -180,9 +181,13 @@ def _named(one: Spoken) -> tuple[EventState, str | None, str | None, str | None]
 
 
 def _is_first(action: NewAction, imagined: Imagined) -> bool:
-    cause = action.cause.partition(":")[0] if action.cooldown_ms else action.cause
-    key = (action.supplier, action.subject, action.kind, cause)
+    key = _key(action)
     if key in imagined.asked:
         return False
-    imagined.asked.add(key)
+    imagined.asked[key] = action.state
     return True
+
+
+def _key(action: NewAction) -> _Asked:
+    cause = action.cause.partition(":")[0] if action.cooldown_ms else action.cause
+    return action.supplier, action.subject, action.kind, cause

@@ -73,8 +73,8 @@ class Tally:
         """Say all of it by names: those that people look for always, the others where there are any."""
         fates = {_NAMES[fate]: self.fates[fate] for fate in Fate}
         asked = {kind.value: self.asked[kind] for kind in ActionKind}
-        deliveries = {f"delivery_{state}": self.deliveries[state] for state in ActionState}
-        deliveries["already_delivered"] = deliveries.pop(f"delivery_{ActionState.DONE}")
+        done = self.deliveries[ActionState.DONE]
+        deliveries = {"already_delivered": done, "asked_before": self.deliveries.total() - done}
         found = fates | asked | deliveries
         return {name: found[name] for name in _ALWAYS} | {name: count for name, count in found.items() if count}
 
@@ -112,12 +112,12 @@ class Pace:
         return self.clock() < self._live_until
 
 
-ALONE: Final = 200
-LIVE: Final = 20
+ALONE: Final = 40
+LIVE: Final = 3
 """Events of one transaction, while nobody else writes, and while deliveries arrive."""
-REST_PER_WORK: Final = 4.0
+REST_PER_WORK: Final = 8.0
 UNKNOWN_FOR_S: Final = 0.2
-LIVE_FOR_S: Final = 2.0
+LIVE_FOR_S: Final = 10.0
 """So long after the last arrival it is taken for quiet again."""
 
 

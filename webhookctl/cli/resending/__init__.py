@@ -61,7 +61,7 @@ class Command(secrecy.Command):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own context
         """Say which is meant where nobody did."""
-        following = [*args[1:], ""]
+        following = [*args, ""][1:]
         said = [
             f"{one}={NEWEST}" if one == "--resume" and not after.isdigit() else one
             for one, after in zip(args, following, strict=True)
