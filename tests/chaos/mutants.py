@@ -98,6 +98,21 @@ MUTANTS = (
         (f"{_STORE}/applying.py", "and claim == application.claim", "and claim is not None"),
     ),
     _mutant(
+        "what another has taken up is handled again all the same",
+        "tests/store/test_events_contract.py::test_what_is_handled_again_is_written_while_it_stands_as_it_was_read",
+        (f"{_STORE}/applying.py", "return state == application.before and not claimed", "return True"),
+    ),
+    _mutant(
+        "a replay tells people again what they were told",
+        "tests/replaying/test_handling_again.py::test_what_was_handled_is_not_done_twice_nor_told_twice",
+        ("webhookctl/flows/handling.py", "advance_again if reading.had_its_say(found) else advance", "advance"),
+    ),
+    _mutant(
+        "a delivery is repeated under a new id before the one before has ended",
+        "tests/cli/test_replay.py::test_a_second_time_waits_for_the_first",
+        (f"{_ORDERS}/deciding.py", "if newest.state is not ActionState.DONE:", "if False:"),
+    ),
+    _mutant(
         "of a batch that was raced the stale order is written all the same",
         "tests/test_apply.py::test_one_that_can_not_be_written_leaves_the_others",
         (

@@ -12,8 +12,8 @@ from tests.chaos.scene import Scene, scene
 from tests.chaos.supplier import events_of
 from tests.e2e.program import until
 
-_OLD, _LIVE = 150, 60
-_KILLS = 6
+_OLD, _LIVE = 80, 30
+_KILLS = 4
 _BEFORE_THE_MISTAKE = "[suppliers.acme]"
 _A_MISTAKE = "[suppliers.other]"
 
