@@ -125,7 +125,7 @@ class Shop:
     def resume(self, replay_id: int | None = None, **more: Any) -> resending.Ended:  # noqa: ANN401 - as above
         """Go on with a replay."""
         replay, _ = resending.resumable(self.settings, replay_id)
-        wanted = resending.Wanted(replay.target, **{"sign": replay.sign, **more})
+        wanted = resending.Wanted(more.pop("to", replay.target), **{"sign": replay.sign, **more})
         way = resending.route(self.settings, wanted)
         return resending.resume(self.settings, wanted, way, replay.id, LOOK, self.watch)
 

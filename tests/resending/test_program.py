@@ -170,6 +170,23 @@ def test_files_signed_by_a_supplier_of_the_settings_verify(tmp_path: Path, run: 
         assert verify(delivery, supplier.scheme, keys, now=now_ms()).matched == "file:demo.secret"
 
 
+def test_what_is_resumed_goes_the_same_way(tmp_path: Path, run: Run) -> None:
+    """Another target or signature is another replay; a part of the address that was not kept is asked for."""
+    make_shop(tmp_path, 1)
+    with listening(lambda _number, _got: BROKEN) as target:
+        first = run("1", "--to", f"{target.url}?token=x", *WHY)
+        without, elsewhere = run("--resume"), run("--resume", "1", "--to", target.url)
+        otherwise = run("--resume", "1", "--to", f"{target.url}?token=x", "--sign", "fresh")
+        target.answer = lambda _number, _got: OK
+        resumed = run("--resume", "1", "--to", f"{target.url}?token=x")
+
+    assert [one.code for one in (first, without, elsewhere, otherwise, resumed)] == [4, 2, 2, 2, 0]
+    assert "goes on, with the same --to." in first.err
+    assert "of which a part is not kept: add --to URL" in without.err
+    assert "leave out --to, or begin another" in elsewhere.err
+    assert "is signed as-received: leave out --sign" in otherwise.err
+
+
 def _started(program: Program, *arguments: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - our own program
         program._command(*arguments),  # noqa: SLF001 - as it starts its own

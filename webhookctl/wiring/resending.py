@@ -12,9 +12,9 @@ from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from webhookctl.adapters.outbound import Outbound, shown
+from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.supplier_http.pace import Pace
-from webhookctl.adapters.target_http import HttpTarget
+from webhookctl.adapters.target_http import HttpTarget, name_of
 from webhookctl.core.addresses import Address, parsed
 from webhookctl.core.errors import NotFoundError, StoreBusyError, StoreError, UpstreamError, UsageError
 from webhookctl.core.ports.orders import Reveal
@@ -67,7 +67,7 @@ class Wanted:
     @property
     def shown(self) -> str:
         """The target, without what may open a door there."""
-        return shown(self.to)
+        return name_of(self.to)
 
     def seen(self, look: Reveal) -> Reveal:
         """Return what is written down at each event."""
@@ -171,7 +171,7 @@ def begin(  # noqa: PLR0913, PLR0917 - what a replay consists of
 ) -> Ended:
     """Write down what is sent and who sees it, then send; `numbers` are those of the events."""
     with store(settings) as opened:
-        replay_id = opened.replays.begin(wanted.to, wanted.sign, look)
+        replay_id = opened.replays.begin(wanted.shown, wanted.sign, look)
         with claimed(opened.replays, replay_id, watch) as claim:
             for at in range(0, len(numbers), _ADDED_AT_ONCE):
                 opened.replays.add(replay_id, numbers[at : at + _ADDED_AT_ONCE], wanted.seen(look))

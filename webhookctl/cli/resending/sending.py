@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from webhookctl import suppliers, wiring
+from webhookctl.adapters.target_http import name_of
 from webhookctl.cli import consent, options, output, requests, schemes, secrecy
 from webhookctl.cli.resending import NEWEST, Asked, Signing, telling
 from webhookctl.config import SecretRef, SecretSource, units
@@ -122,8 +123,8 @@ class Plan:
 
 def _resume(settings: "Settings", asked: Asked) -> None:
     replayed, counts = resending.resumable(settings, _number(asked.resume or NEWEST))
-    _refuse_other(replayed, asked)
-    wanted = _wanted(settings, replace(asked, to=replayed.target, signing=replace(asked.signing, sign=replayed.sign)))
+    to = _same_target(replayed, asked)
+    wanted = _wanted(settings, replace(asked, to=to, signing=replace(asked.signing, sign=replayed.sign)))
     route = resending.route(settings, wanted)
     left = sum(counts.values()) - counts[ReplayState.TAKEN]
     telling.resumed(replayed, counts, left, asked)
@@ -143,12 +144,15 @@ def _number(said: str) -> int | None:
     return int(said)
 
 
-def _refuse_other(replayed: Replay, asked: Asked) -> None:
-    """What a replay has begun it ends: the same way to the same place."""
-    if asked.to not in {None, replayed.target}:
-        raise UsageError(f"Replay {replayed.id} does not go there: leave out --to, or begin another without --resume.")
+def _same_target(replayed: Replay, asked: Asked) -> str:
+    """Return where it goes: what a replay has begun it ends, in the same way, at the same place."""
     if asked.signing.sign not in {None, replayed.sign}:
         raise UsageError(f"Replay {replayed.id} is signed {replayed.sign}: leave out --sign, or begin another.")
+    if asked.to is None and "…" in replayed.target:
+        raise UsageError(f"Replay {replayed.id} goes to {replayed.target}, of which a part is not kept: add --to URL.")
+    if asked.to is not None and replayed.target != name_of(asked.to):
+        raise UsageError(f"Replay {replayed.id} goes to {replayed.target}: leave out --to, or begin another.")
+    return asked.to or replayed.target
 
 
 def _send_files(context: typer.Context, asked: Asked, what: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 import typer
 
+from webhookctl.adapters.target_http import name_of
 from webhookctl.cli import output
 from webhookctl.cli.resending import Asked
 from webhookctl.core.errors import ExitCode, StoreBusyError
@@ -17,6 +18,7 @@ from webhookctl.wiring.resending import Ended, Watch
 _MANY: Final = 50
 """So many have a line each on a terminal; of more only those that failed, above a bar."""
 _COLUMNS: Final = ("verdict", "status", "ms", "detail")
+_WIDTHS: Final = (6, 7, 3, 5, 0)
 _WORDS: Final[Mapping[ReplayState, str]] = {
     ReplayState.TAKEN: "taken",
     ReplayState.REFUSED: "refused",
@@ -42,7 +44,7 @@ class _Lines:
 
     def begin(self) -> None:
         if not self.as_json and not sys.stdout.isatty():
-            output.row([self._what, *_COLUMNS])
+            output.row([self._what, *_COLUMNS], ())
 
     @property
     def _what(self) -> str:
@@ -57,7 +59,7 @@ class _Lines:
             output.emit_raw_json(self._page(verdict))
         elif not self.only_failed or verdict.state is not ReplayState.TAKEN:
             status, took = (str(one) if one is not None else "-" for one in (verdict.status, verdict.took_ms))
-            output.row([verdict.label, verdict.state.value, status, took, verdict.detail])
+            output.row([verdict.label, verdict.state.value, status, took, verdict.detail], _WIDTHS)
         sys.stdout.flush()  # whoever reads along waits for no block to fill
         self.advance(1)
 
@@ -128,6 +130,7 @@ def end(ended: Ended, asked: Asked) -> None:
 def _with_the_same(asked: Asked) -> str:
     """Name the options that are not kept."""
     given: dict[str, object] = {
+        "--to": asked.to and "…" in name_of(asked.to),
         "--allow-url": asked.allow_url,
         "--header": asked.headers,
         "--rate": asked.pace.rate,

@@ -76,6 +76,7 @@ class Replay:
     id: int
     created_at: int
     target: str
+    """Without what opens a door there: `…` stands for it."""
     sign: str
     look: Reveal
     """Who began it, and why: recorded at each of its events."""
