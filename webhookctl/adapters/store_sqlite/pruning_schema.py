@@ -17,7 +17,7 @@ _PRUNING: Final = (
 )
 
 
-def m012_pruning(db: "Database") -> None:
+def m010_pruning(db: "Database") -> None:
     """Let orders be pruned, and the store's own backups and prunings be told of."""
     for statement in _PRUNING:
         db.execute(statement)

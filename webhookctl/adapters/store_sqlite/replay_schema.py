@@ -24,7 +24,7 @@ _REPLAYS: Final = (
 )
 
 
-def m010_replays(db: "Database") -> None:
+def m009_replays(db: "Database") -> None:
     """Add what is known of sending events elsewhere."""
     for statement in _REPLAYS:
         db.execute(statement)

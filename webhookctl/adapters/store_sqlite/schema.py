@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 from webhookctl.adapters.store_sqlite.causes import m008_events
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.poll_schema import m006_polls
-from webhookctl.adapters.store_sqlite.pruning_schema import m012_pruning
-from webhookctl.adapters.store_sqlite.replay_schema import m010_replays
+from webhookctl.adapters.store_sqlite.pruning_schema import m010_pruning
+from webhookctl.adapters.store_sqlite.replay_schema import m009_replays
 from webhookctl.core.errors import StoreError, StoreVersionError
 from webhookctl.core.ports.cipher import Cipher
 
@@ -184,7 +184,7 @@ def _m007_event_reveals(db: "Database") -> None:
     db.execute("CREATE INDEX event_reveals_of_event ON event_reveals (event_id)")
 
 
-def _m015_unapplied(db: "Database") -> None:
+def _m011_unapplied(db: "Database") -> None:
     # What the alarms look through each minute: few, as what is applied leaves it.
     db.execute("""
         CREATE INDEX events_unapplied ON events (supplier, received_at) WHERE state = 'dead' AND reference IS NULL""")
@@ -199,9 +199,9 @@ _MIGRATIONS: Final[tuple[tuple[str, "Callable[[Database], None]"], ...]] = (
     ("m006_polls", m006_polls),  # there is no fifth
     ("m007_event_reveals", _m007_event_reveals),
     ("m008_events", m008_events),
-    ("m010_replays", m010_replays),
-    ("m012_pruning", m012_pruning),
-    ("m015_unapplied", _m015_unapplied),
+    ("m009_replays", m009_replays),
+    ("m010_pruning", m010_pruning),
+    ("m011_unapplied", _m011_unapplied),
 )
 _KNOWN: Final = {name for name, _ in _MIGRATIONS}
 
