@@ -112,7 +112,7 @@ class Pace:
         return self.clock() < self._live_until
 
 
-ALONE: Final = 40
+ALONE: Final = 100
 LIVE: Final = 3
 """Events of one transaction, while nobody else writes, and while deliveries arrive."""
 REST_PER_WORK: Final = 8.0
