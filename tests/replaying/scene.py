@@ -89,13 +89,13 @@ class Shop:
     def plan(self, query: EventQuery = EVERYTHING, *, missing: bool = False) -> dict[str, int]:
         """Say what there would be, without what there would be none of."""
         self.now += 1
-        events = selected(self.store.events, query, newest=self.store.events.newest(), missing=missing)
+        events = selected(self.store.events, query, newest=self.store.feed.newest(), missing=missing)
         return counted(self.replay().plan(events, now=self.now, advance=self.told.append))
 
     def run(self, query: EventQuery = EVERYTHING, *, missing: bool = False) -> dict[str, int]:
         """Handle again, and say what that came to."""
         self.now += 1
-        events = selected(self.store.events, query, newest=self.store.events.newest(), missing=missing)
+        events = selected(self.store.events, query, newest=self.store.feed.newest(), missing=missing)
         tally = Tally()
         pace = Pace(self.store.events.newest, lambda _: None)
         self.replay().run(events, tally, clock=lambda: self.now, pace=pace, advance=self.told.append)

@@ -316,7 +316,7 @@ def test_filters_and_words_choose(shop: Shop) -> None:
 def test_what_arrives_while_it_runs_is_not_its_business(shop: Shop) -> None:
     """The walk ends where it stood when it began."""
     shop.arrive(said("created", "R1"))
-    newest = shop.store.events.newest()
+    newest = shop.store.feed.newest()
     shop.arrive(*(said("created", f"L{n}") for n in range(3)))
 
     assert [one.id for one in selected(shop.store.events, EVERYTHING, newest=newest)] == [1]

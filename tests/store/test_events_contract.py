@@ -452,6 +452,6 @@ def test_who_had_a_key_first_is_known(store: Store) -> None:
 
 def test_the_newest_is_known(store: Store) -> None:
     """Of an empty log it is 0."""
-    assert store.events.newest() == 0
+    assert store.feed.newest() == 0
     arrive(store, 1, 2)
-    assert store.events.newest() == 2
+    assert store.feed.newest() == 2

@@ -23,7 +23,7 @@ class Replaying:
 
     def __init__(self, settings: Settings, store: SqliteStore) -> None:
         self._store = store
-        self._newest = store.events.newest()
+        self._newest = store.feed.newest()
         suppliers = {name: Supplier(one.mapping, one.policy) for name, one in settings.suppliers.items()}
         self._replay = flow.Replay(store.events, Judge(store.events, store.orders, suppliers))
 

@@ -109,11 +109,6 @@ class SqliteEvents:
         with self.connection.reading() as raw:
             return Applying(raw, self.cipher, self.dedup_key, 0).firsts(keys)
 
-    def newest(self) -> int:
-        with self.connection.reading() as raw:
-            (number,) = raw.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
-        return int(number)
-
     def _opened_or_why_not(self, row: Any) -> StoredEvent:  # noqa: ANN401 - a row of `COLUMNS, sealed`
         try:
             return stored_event(row, self._opened(row))

@@ -104,9 +104,6 @@ class Events(Protocol):
     def firsts(self, keys: Sequence[tuple[str, bytes | None]]) -> list[int | None]:
         """Return, for each (supplier, key), the event that had the key first; None where none had."""
 
-    def newest(self) -> int:
-        """Return the number of the newest event, 0 where there is none: how far arriving has come."""
-
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this row number or delivery id, headers and body opened."""
 
