@@ -58,7 +58,7 @@ def rate(store: SqliteStore, *, missing: bool) -> tuple[float, Tally]:
     replay = Replay(store.events, Judge(store.events, store.orders, {"acme": supplier}))
     tally, began = Tally(), time.perf_counter()
     events = selected(store.events, _ALL, newest=store.feed.newest(), missing=missing)
-    replay.run(events, tally, clock=now_ms, pace=Pace(store.events.newest), advance=lambda _: None)
+    replay.run(events, tally, clock=now_ms, pace=Pace(store.feed.newest), advance=lambda _: None)
     return tally.events / (time.perf_counter() - began), tally
 
 

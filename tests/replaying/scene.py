@@ -97,7 +97,7 @@ class Shop:
         self.now += 1
         events = selected(self.store.events, query, newest=self.store.feed.newest(), missing=missing)
         tally = Tally()
-        pace = Pace(self.store.events.newest, lambda _: None)
+        pace = Pace(self.store.feed.newest, lambda _: None)
         self.replay().run(events, tally, clock=lambda: self.now, pace=pace, advance=self.told.append)
         return counted(tally)
 

@@ -231,7 +231,7 @@ def test_an_order_that_moves_meanwhile_is_read_again(shop: Shop) -> None:
     tally = Tally()
 
     events = selected(shop.store.events, EVERYTHING, newest=1)
-    pace = Pace(shop.store.events.newest, lambda _: None)
+    pace = Pace(shop.store.feed.newest, lambda _: None)
     raced.run(events, tally, clock=lambda: shop.now, pace=pace, advance=shop.told.append)
 
     assert counted(tally)["apply"] == 1

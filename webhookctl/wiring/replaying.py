@@ -47,7 +47,7 @@ class Replaying:
 
     def run(self, events: Iterable[StoredEvent], tally: flow.Tally, advance: Callable[[int], None]) -> None:
         """Handle them; live work goes first."""
-        pace = flow.Pace(self._store.events.newest, time.sleep, time.monotonic)
+        pace = flow.Pace(self._store.feed.newest, time.sleep, time.monotonic)
         self._replay.run(events, tally, clock=steady_clock(), pace=pace, advance=advance)
 
 

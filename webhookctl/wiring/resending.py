@@ -238,7 +238,7 @@ def claimed(replays: Replays, replay_id: int, watch: "Watch") -> Iterator[str]:
 def _run_kept(  # noqa: PLR0913, PLR0917 - what `begin` and `resume` have in common
     opened: "SqliteStore", replay_id: int, claim: str, wanted: Wanted, way: Route, watch: Watch
 ) -> Ended:
-    kept = Kept(opened.replays, replay_id, claim, now_ms, opened.events.newest)
+    kept = Kept(opened.replays, replay_id, claim, now_ms, opened.feed.newest)
     ended = loops.run(_run(kept, wanted, way, watch))
     ended.replay_id = replay_id
     counts = opened.replays.counts(replay_id)
