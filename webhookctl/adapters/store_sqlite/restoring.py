@@ -18,7 +18,7 @@ from webhookctl.adapters.store_sqlite.looking import Looking
 from webhookctl.adapters.store_sqlite.place import check_folder
 from webhookctl.adapters.store_sqlite.schema import pending, refuse_wrong_key
 from webhookctl.adapters.store_sqlite.soundness import lost_in_words
-from webhookctl.core.errors import StoreError, StoreFullError, UsageError
+from webhookctl.core.errors import StoreBrokenError, StoreError, StoreFullError, UsageError
 from webhookctl.core.ports.checks import Fault, Scope
 from webhookctl.core.ports.cipher import Cipher
 
@@ -127,7 +127,9 @@ def _checked(path: Path, copy: Path, file: Path, cipher: Cipher, scope: Scope) -
         faults = _faults(copy, cipher, lacking, scope)
         held = _held(copy)
     except StoreError as error:
-        raise type(error)(_of_the_backup(str(error), copy, file)) from None
+        # It is the copy that is of no use, not the store.
+        kind = StoreError if isinstance(error, StoreBrokenError) else type(error)
+        raise kind(_of_the_backup(str(error), copy, file)) from None
     if held is None:
         raise StoreError(f"The backup {file} can't be read. Nothing was changed; take another.")
     if bad := [fault for fault in faults if fault.name in _FORBIDDING]:
