@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from webhookctl.core.deliveries import Headers, Via
+from webhookctl.core.deliveries import ON_SOMEBODYS_WORD, Headers, Via
 from webhookctl.core.redaction import Code
 
 
@@ -115,6 +115,11 @@ class StoredEvent:
     """The public URL as the supplier knows it; empty where the settings named none."""
     unreadable: str | None = None
     """Why headers and body are empty where they were asked for: a sentence that names the key."""
+
+    @property
+    def is_imported(self) -> bool:
+        """True where it comes from a file: also what somebody had learned by asking."""
+        return self.via is Via.IMPORT or self.matched.startswith(ON_SOMEBODYS_WORD)
 
     @property
     def place(self) -> "Place":
