@@ -66,6 +66,21 @@ def test_a_claimed_event_is_nobody_elses_until_its_claim_ends(store: Store) -> N
     assert len({first.claim, second.claim, again[0].claim}) == 3
 
 
+def test_what_takes_the_worker_down_is_set_aside_alone(store: Store) -> None:
+    """Whatever came along with it is handled: what was claimed twice in vain is claimed by itself."""
+    store.intake.accept([verified(number) for number in range(1, 6)])
+    now = NOW
+    for _ in range(20):
+        now += LEASE
+        claimed = claim_events(store, now=now)
+        if all(one.event.id != 3 for one in claimed):  # whoever has the third ends there
+            store.events.apply([application(one, Move(None)) for one in claimed], now=now)
+
+    states = {one.id: one.state for one in store.events.find(EventQuery())}
+    assert states == dict.fromkeys((1, 2, 4, 5), EventState.DONE) | {3: EventState.DEAD}
+    assert [one.id for one in store.events.find(EventQuery()) if one.stops_the_worker] == [3]
+
+
 def test_whoever_lost_the_claim_writes_nothing(store: Store) -> None:
     """A worker that slept past its lease finds its event taken, and changes nothing."""
     (late,) = arrive(store)
