@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 import uuid_utils
 
+from tests.replaying.scene import Shop as Replaying
 from tests.store.building import rejection
 from webhookctl import suppliers
 from webhookctl.adapters.cipher_clear import ClearCipher
@@ -150,6 +151,29 @@ def test_nothing_is_delivered_again(shop: Shop, words: Sequence[str]) -> None:
     assert set(shop.act(at=NOW)) <= {ActionKind.ALERT}
     assert {one.kind for one in shop.store.outbox.find(ActionQuery())} <= {ActionKind.ALERT}
     assert shop.store.orders.get([("acme", "R1")])["acme", "R1"].items == ()
+
+
+@pytest.mark.parametrize("words", ENDINGS.values(), ids=ENDINGS)
+def test_a_replay_delivers_nothing_of_a_pruned_order(shop: Shop, words: Sequence[str]) -> None:
+    """Neither what was never applied, nor what was dead, nor what was handled, though it be new or from a file."""
+    shop.end(*words)
+    before, _ = shop.order()
+    shop.prune()
+    for via in (Via.WEBHOOK, Via.IMPORT):
+        shop.arrive(*(shop.said(word, salt=f"handled, {via}") for word in words), via=via, at=NOW)
+        for is_dead in (True, False):  # as its supplier was in no settings; else it was never applied
+            bodies = [shop.said(word, salt=f"{is_dead}, {via}") for word in words]
+            came = [Delivery("acme", body, (), NOW, uuid_utils.uuid7().bytes, via) for body in bodies]
+            shop.store.intake.accept([Verified(delivery, "env:S") for delivery in came])
+            if is_dead:
+                Apply(shop.store.events, shop.store.orders, {}).run(now=NOW)
+    again = Replaying(shop.store, now=NOW)
+
+    done = [again.run(missing=True), again.run(), again.run()]
+
+    assert shop.order() == (before, True)
+    assert all(one.keys().isdisjoint({"deliver", "refund", "notify", "top_up"}) for one in done)
+    assert {one.kind for one in shop.store.outbox.find(ActionQuery())} <= {ActionKind.ALERT}
 
 
 def test_a_captured_delivery_is_known_for_ever(shop: Shop) -> None:
