@@ -45,6 +45,7 @@ NOW: Final = THEN + 500 * DAY
 BEFORE: Final = NOW - 400 * DAY
 CODE: Final = "CANARY-AAAA-BBBB"
 STATUSES: Final = {"created": "pending"}
+EVERY_WORD: Final = ("created", "partial", "failed", "fulfilled", "refunded")
 ENDINGS: Final = {
     "fulfilled": ("created", "fulfilled"),
     "failed": ("created", "failed"),
@@ -142,7 +143,7 @@ def test_nothing_is_delivered_again(shop: Shop, words: Sequence[str]) -> None:
 
     for via in (Via.WEBHOOK, Via.IMPORT, Via.REVERIFY):
         shop.arrive(*captured, via=via, at=NOW)
-    for word in ("created", "partial", "failed", "fulfilled", "refunded"):
+    for word in EVERY_WORD:
         for code in (CODE, "OTHER-CODE-1"):
             shop.arrive(shop.said(word, code=code, salt=f"another event, {code}"), at=NOW)
             shop.arrive(polled(STATUSES.get(word, word), code), via=Via.POLL, at=NOW)
@@ -160,9 +161,9 @@ def test_a_replay_delivers_nothing_of_a_pruned_order(shop: Shop, words: Sequence
     before, _ = shop.order()
     shop.prune()
     for via in (Via.WEBHOOK, Via.IMPORT):
-        shop.arrive(*(shop.said(word, salt=f"handled, {via}") for word in words), via=via, at=NOW)
+        shop.arrive(*(shop.said(word, salt=f"handled, {via}") for word in EVERY_WORD), via=via, at=NOW)
         for is_dead in (True, False):  # as its supplier was in no settings; else it was never applied
-            bodies = [shop.said(word, salt=f"{is_dead}, {via}") for word in words]
+            bodies = [shop.said(word, salt=f"{is_dead}, {via}") for word in EVERY_WORD]
             came = [Delivery("acme", body, (), NOW, uuid_utils.uuid7().bytes, via) for body in bodies]
             shop.store.intake.accept([Verified(delivery, "env:S") for delivery in came])
             if is_dead:
