@@ -15,7 +15,8 @@ from webhookctl.config.settings import keys_of
 from webhookctl.config.supplier_settings import SupplierSettings
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.orders import ActionKind
-from webhookctl.core.signatures import Scheme
+from webhookctl.core.redaction import mask
+from webhookctl.core.signatures import Scheme, params_needed
 from webhookctl.wiring import glance
 
 __all__ = ["make", "place"]
@@ -26,14 +27,17 @@ OWN = """[suppliers.acme]
 secrets = ["env:ACME_SECRET"]
 kind = "hmac"
 algorithm = "sha256"
-template = "{body}"
+signed = "{body}"
 encoding = "hex"
 signature_header = "X-Harmless"
 sla = "2h"
-[suppliers.acme.map.item]
-code = "wine"
+[suppliers.acme.map]
+reference = "/order"
+status = "/state"
+items = "/cellar/*"
+code = "/wine"
 """
-API = '[suppliers.acme.api]\nbase_url = "https://api.example"\norder = "/orders/{reference}"\n'
+API = '[suppliers.acme.api]\nbase_url = "https://api.example"\nauth = { bearer = "env:TOKEN" }\n'
 
 
 @pytest.fixture
@@ -63,10 +67,12 @@ def assert_as_the_whole(short: wiring.Place) -> None:
 def test_of_each_preset_the_same_is_hidden(written: Callable[[str], wiring.Place], preset: str) -> None:
     """Signatures, tokens and codes stand where all the settings have them."""
     table = f'[suppliers.acme]\npreset = "{preset}"\nurl = "https://shop.example/webhooks/acme"\n'
-    unsigned = suppliers.preset(preset)["kind"] == "none"
-    proof = 'path_secret = ["env:ACME_SECRET"]\n' if unsigned else 'secrets = ["env:ACME_SECRET"]\n'
+    below = suppliers.preset(preset)
+    proof = "path_secret" if below["kind"] == "none" else "secrets"
+    params = ", ".join(f'{name} = "1"' for name in params_needed(below))
+    said = f"params = {{ {params} }}\n" if params else ""
 
-    assert_as_the_whole(written(table + proof))
+    assert_as_the_whole(written(f'{table}{said}{proof} = ["env:ACME_SECRET"]\n'))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +80,7 @@ def test_of_each_preset_the_same_is_hidden(written: Callable[[str], wiring.Place
     [
         "",
         OWN,
-        ACME + '[suppliers.acme.map.item]\ncode = "wine"\n',
+        ACME + '[suppliers.acme.map]\ncode = "/wine"\n',
         ACME + 'signature_header = "X-Harmless"\nreturn_window = "36h"\n',
         ACME + API + ACME.replace("acme", "zeta") + API.replace("acme", "zeta") + ACME.replace("acme", "beta"),
         ACME + '[actions.deliver]\ncommand = ["true"]\n[actions.alert]\nlog = true\n',
@@ -89,7 +95,7 @@ def test_what_is_said_against_the_preset_counts(written: Callable[[str], wiring.
     ("name", "value"),
     [
         ("WEBHOOKCTL_SUPPLIERS__ACME__SIGNATURE_HEADER", "X-Harmless"),
-        ("WEBHOOKCTL_suppliers__acme__map", '{ item = { code = "wine" } }'),
+        ("WEBHOOKCTL_suppliers__acme__map", '{ code = "/wine" }'),
         ("WEBHOOKCTL_SUPPLIERS__ACME__RETURN_WINDOW", "36h"),
         ("WEBHOOKCTL_ACTIONS__DELIVER__COMMAND", '["true"]'),
         ("WEBHOOKCTL_SUPPLIERS__GONE", '{ preset = "kinguin", secrets = ["env:ACME_SECRET"] }'),
@@ -152,14 +158,16 @@ def test_every_key_of_a_supplier_is_known() -> None:
 
 
 def test_codes_and_proof_are_masked_wherever_the_settings_have_them(place: Place) -> None:
-    """In a member and a header of harmless names."""
-    text = SETTINGS + 'signature_header = "Webhook-Harmless"\n[suppliers.acme.map]\nreference = "/data/reference"\n'
-    (place.folder / "webhookctl.toml").write_text(text)
+    """In members of harmless names: shown where the settings do not have them there, and not where they do."""
+    plain = json.loads(place.run("show", "4", "--json").stdout)["body"]
+    proof = 'signature_pointer = "/data/order_id"\nsigned_in_body = "{body-without:/data/order_id}"\n'
+    codes = '[suppliers.acme.map]\ncode = "/sku"\n'
+    (place.folder / "webhookctl.toml").write_text(SETTINGS + proof + codes)
 
-    shown = place.run("show", "4", "--json").stdout
+    masked = json.loads(place.run("show", "4", "--json").stdout)["body"]
 
-    assert "CODE-0" not in shown
-    assert json.loads(shown)["body"] is not None
+    assert (plain["data"]["items"][0]["sku"], plain["data"]["order_id"]) == ("steam-20", "SUP-0")
+    assert (masked["data"]["items"][0]["sku"], masked["data"]["order_id"]) == (mask("steam-20"), mask("SUP-0"))
 
 
 @pytest.mark.parametrize(
