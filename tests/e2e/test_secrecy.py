@@ -63,6 +63,7 @@ ENVIRON: Final = {
 APART: Final = {("serve",), ("orders", "reveal")}
 _VALUES: Final = {
     "REF": ["ORD-1"],
+    "REF...": ["ORD-1"],
     "reference": ["ORD-1"],
     "FILE": ["payload.json"],
     "file": ["payload.json"],

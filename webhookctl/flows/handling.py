@@ -6,7 +6,7 @@ from typing import Final
 
 from webhookctl.core.answers import POLLED
 from webhookctl.core.deliveries import Via
-from webhookctl.core.errors import SealedError
+from webhookctl.core.errors import RowError
 from webhookctl.core.events import Event, EventState, EventType, Spoken, StoredEvent, Unmapped
 from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.mapping import read
@@ -100,16 +100,16 @@ class Handling:
         at = self.orders.suppliers_of({reference for _, reference in keys})
         return Known(orders | {key: moved.orders[key] for key in keys & moved.orders.keys()}, at, references, moved)
 
-    def _orders(self, keys: set[tuple[str, str]]) -> dict[tuple[str, str], Order | SealedError]:
-        """Read the orders; one that can't be opened must not keep its neighbours waiting."""
+    def _orders(self, keys: set[tuple[str, str]]) -> dict[tuple[str, str], Order | RowError]:
+        """Read the orders; one that can't be read must not keep its neighbours waiting."""
         try:
             return dict(self.orders.get(keys))
-        except SealedError:
-            found = dict[tuple[str, str], Order | SealedError]()
+        except RowError:
+            found = dict[tuple[str, str], Order | RowError]()
             for key in keys:
                 try:
                     found.update(self.orders.get({key}))
-                except SealedError as error:
+                except RowError as error:
                     found[key] = error
             return found
 
@@ -139,7 +139,7 @@ class Handling:
             # Without its key: the store queues it again once the order is known, and it must be no duplicate of itself.
             return _Taken(found, found.state, found.reason, settled=False)
         order = known.orders.get((found.supplier, found.reference or ""))
-        if isinstance(order, SealedError):
+        if isinstance(order, RowError):
             # As above: once the store's key is back.
             unreadable = _unreadable(reading, found.supplier, now)
             return _Taken(found, EventState.DEAD, str(order), unreadable, settled=False)
@@ -188,7 +188,7 @@ class Moved:
 class Known:
     """The orders that a batch speaks of, as they are once what was taken so far is written."""
 
-    orders: dict[tuple[str, str], Order | SealedError]
+    orders: dict[tuple[str, str], Order | RowError]
     at: dict[str, tuple[str, ...]]
     """The suppliers that have an order of this reference."""
     references: Mapping[tuple[str, str], tuple[str, ...]]

@@ -12,7 +12,7 @@ from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.event_queries import behind, counts, here, newest
 from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, SPOKEN, queue_sealed, spoken, spoken_of, stored_event
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened, open_delivery
-from webhookctl.core.errors import SealedError, UsageError
+from webhookctl.core.errors import RowError, SealedError, UsageError
 from webhookctl.core.events import STOPS_THE_WORKER, Place, StoredEvent
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, EventQuery, Unreadable
@@ -151,7 +151,7 @@ class SqliteEvents:
     def _claimed(self, row: Any, claim: str) -> ClaimedEvent | Unreadable:  # noqa: ANN401 - a row of `COLUMNS, sealed`
         try:
             return ClaimedEvent(stored_event(row, self._opened(row)), claim)
-        except SealedError as error:
+        except RowError as error:
             return Unreadable(_row_number(row), row[1], claim, str(error))
 
     def _opened(self, row: Any) -> Opened:  # noqa: ANN401 - a row of `COLUMNS, sealed`
