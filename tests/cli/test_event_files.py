@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.cli.least import SETTINGS
 from tests.store.building import NOW, verified
 from tests.test_quarantine import RIGHT, Shop, said
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
@@ -29,14 +30,6 @@ from webhookctl.flows.event_files import Form
 from webhookctl.flows.export import Export
 from webhookctl.flows.selection import EVERYTHING
 
-SETTINGS = """
-[store]
-url = "sqlite:shop.db"
-keys = ["env:KEY"]
-[suppliers.acme]
-preset = "generic"
-secrets = ["env:ACME"]
-"""
 ENVIRON = {"KEY": "00" * 32, "ACME": RIGHT.decode()}
 REVEAL = ("--reveal", "--reason", "moving")
 

@@ -99,7 +99,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StorePlace:
     """Where the store lies: as much of the settings as a list needs, by the same names."""
 
     store: File
@@ -108,7 +108,7 @@ class Place:
     """Their names, as they are written."""
 
 
-def place(named: Path | None) -> "Settings | Place":
+def place(named: Path | None) -> "Settings | StorePlace":
     """Find the store by the settings' [store] alone, where that says nothing but a file and its keys.
 
     So lists are quick, and can be had though a supplier's table has a fault. Where anything else stands there or in
@@ -124,7 +124,7 @@ def place(named: Path | None) -> "Settings | Place":
                 folder = found.absolute().parent
                 with suppress(SettingsError):  # said below, with where it stands
                     file = File(folder / url.removeprefix("sqlite:"), tuple(map(SecretRef.parse, keys)))
-                    return Place(file, folder, tuple(map(str, suppliers)))
+                    return StorePlace(file, folder, tuple(map(str, suppliers)))
     return settings(named)
 
 
@@ -133,7 +133,7 @@ def store_path(settings: "Settings") -> Path:
     return settings.store.path
 
 
-def cipher(settings: "Settings | Place") -> "Cipher":
+def cipher(settings: "Settings | StorePlace") -> "Cipher":
     """Return what encrypts the store: nothing where the settings have no key, and say that this is wanted."""
     secrets = [reference.read(os.environ, settings.folder) for reference in settings.store.keys]
     keys = [parse_key(secret.value, secret.reference) for secret in secrets]
@@ -141,7 +141,7 @@ def cipher(settings: "Settings | Place") -> "Cipher":
 
 
 @contextmanager
-def store(settings: "Settings | Place", *, create: bool = False) -> "Iterator[SqliteStore]":
+def store(settings: "Settings | StorePlace", *, create: bool = False) -> "Iterator[SqliteStore]":
     """Open the store, and close it at the end."""
     opened = open_store(settings.store.path, cipher(settings), create=create)
     try:
