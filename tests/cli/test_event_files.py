@@ -5,21 +5,16 @@ import json
 import resource
 import stat
 import tracemalloc
-from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from tests.cli.least import SETTINGS
+from tests.cli.event_files import REVEAL, Place, exported
 from tests.store.building import NOW, verified
-from tests.test_quarantine import RIGHT, Shop, said
-from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
-from webhookctl.adapters.store_sqlite import SqliteStore, open_store
-from webhookctl.cli import app, streams
+from tests.test_quarantine import said
+from webhookctl.cli import streams
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import StoreError, StoreFullError, UsageError
 from webhookctl.core.events import EventState
@@ -29,59 +24,6 @@ from webhookctl.flows import event_files
 from webhookctl.flows.event_files import Form
 from webhookctl.flows.export import Export
 from webhookctl.flows.selection import EVERYTHING
-
-ENVIRON = {"KEY": "00" * 32, "ACME": RIGHT.decode()}
-REVEAL = ("--reveal", "--reason", "moving")
-
-
-@dataclass
-class Place:
-    """A folder with settings, and the store in it."""
-
-    folder: Path
-    store: SqliteStore
-    shop: Shop
-
-    def run(self, *words: str, stdin: bytes = b"", **environ: str) -> Result:
-        command = ["--config", str(self.folder / "webhookctl.toml"), "events", *words]
-        return CliRunner().invoke(app, command, input=stdin, env=ENVIRON | environ)
-
-    def counts(self, *words: str, stdin: bytes = b"") -> dict[str, int]:
-        counts: dict[str, int] = json.loads(self.run("import", *words, "--json", stdin=stdin).stdout)["counts"]
-        return {fate: count for fate, count in counts.items() if count}
-
-    def all(self) -> list[Any]:
-        return self.store.events.walk(EventQuery(limit=1_000), opened=True)
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Any]:
-    opened = list[SqliteStore]()
-
-    def made(name: str = "one") -> Place:
-        folder = tmp_path / name
-        folder.mkdir(mode=0o700)
-        (folder / "webhookctl.toml").write_text(SETTINGS)
-        opened.append(open_store(folder / "shop.db", AesGcmCipher([bytes(32)]), create=True))
-        return Place(folder, opened[-1], Shop(opened[-1]))
-
-    yield made
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def place(make: Any) -> Place:  # noqa: ANN401 - makes a place
-    found: Place = make()
-    found.shop.receive(*(said("created", number) for number in range(3)), *(said("fulfilled", n) for n in range(2)))
-    found.shop.apply()
-    return found
-
-
-def exported(place: Place, *words: str) -> Path:
-    out = place.folder / "events.jsonl"
-    assert place.run("export", *REVEAL, "--out", str(out), *words).exit_code == 0
-    return out
 
 
 def test_an_export_shows_no_request(place: Place) -> None:

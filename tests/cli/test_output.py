@@ -105,3 +105,9 @@ def test_names_and_values(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
     assert piped == "store  shop.db\nacme   of 20 orders 3 were found by asking\n"
     assert capsys.readouterr().out == "store  shop.db\nacme   of 20 orders 3 were\n       found by asking\n"
+
+
+@pytest.mark.parametrize("moment", [None, ""])
+def test_a_time_that_no_calendar_has(moment: str | None) -> None:
+    """A dash, so that one odd row does not hide the whole list."""
+    assert output.when(moment) == "-"

@@ -22,7 +22,7 @@ from tests.store.building import (
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Event, EventState, EventType
 from webhookctl.core.orders import ActionKind, Move, OrderStatus
-from webhookctl.core.ports.events import Application, Applied
+from webhookctl.core.ports.events import Application, Applied, EventQuery
 
 
 def test_what_was_accepted_is_claimed_oldest_first_and_whole(store: Store) -> None:
@@ -195,6 +195,21 @@ def test_codes_come_back_as_they_were(store: Store) -> None:
     store.events.apply([application(claimed, Move(moved))], now=NOW)
 
     assert store.orders.get([moved.key])[moved.key].items == moved.items
+
+
+def test_what_takes_the_worker_down_is_set_aside_alone(store: Store) -> None:
+    """Whatever came along with it is handled: what was claimed twice in vain is claimed by itself."""
+    store.intake.accept([verified(number) for number in range(1, 6)])
+    now = NOW
+    for _ in range(20):
+        now += LEASE
+        claimed = claim_events(store, now=now)
+        if all(one.event.id != 3 for one in claimed):  # whoever has the third ends there
+            store.events.apply([application(one, Move(None)) for one in claimed], now=now)
+
+    states = {one.id: one.state for one in store.events.find(EventQuery())}
+    assert states == dict.fromkeys((1, 2, 4, 5), EventState.DONE) | {3: EventState.DEAD}
+    assert [one.id for one in store.events.find(EventQuery()) if one.stops_the_worker] == [3]
 
 
 def test_a_poison_event_is_set_aside(store: Store) -> None:

@@ -133,8 +133,8 @@ def heading(text: str) -> None:
 
 
 def when(moment: str | None, *, utc: bool = False) -> str:
-    """Show an RFC 3339 time in local time with its offset, or in UTC; a dash for None."""
-    if moment is None:
+    """Show an RFC 3339 time in local time with its offset, or in UTC; a dash where there is none on any calendar."""
+    if not moment:
         return "-"
     shown = datetime.fromisoformat(moment)
     return (shown.astimezone(UTC) if utc else shown.astimezone()).isoformat(sep=" ", timespec="seconds")

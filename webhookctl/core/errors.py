@@ -12,7 +12,8 @@
     │   ├── StoreFullError          5  no space left
     │   ├── StoreVersionError       5  written by a newer webhookctl
     │   ├── StoreBrokenError        5  of no use until the process is started again
-    │   └── SealedError             5  a value can't be decrypted: wrong key, or changed
+    │   └── RowError                5  a row holds what no webhookctl of this version writes
+    │       └── SealedError         5  a value of it can't be decrypted: wrong key, or changed
     ├── PersonNeededError           6  something waits for a person's decision
     └── StoppedError              130  Ctrl-C
 
@@ -120,7 +121,11 @@ class StoreBrokenError(StoreError):
     """The disk failed at a commit: whoever holds the store open must end, for only a new start knows what is there."""
 
 
-class SealedError(StoreError):
+class RowError(StoreError):
+    """A row can't be read as what it should be; others can."""
+
+
+class SealedError(RowError):
     """A stored value can't be decrypted: its key is not at hand, or it was changed."""
 
 

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Final, TypeAlias, assert_never
 
 from webhookctl.core.documents import document
-from webhookctl.core.errors import SealedError, StoreError, told
+from webhookctl.core.errors import RowError, StoreError, told
 from webhookctl.core.orders import Action, ActionKind, ActionState, Order
 from webhookctl.core.outcomes import ActionOutcome, Ambiguous, Dead, Deferred, Delivered, LostClaim, Postponed, PutBack
 from webhookctl.core.ports.handler import Failed, GivenUp, Handler, NotYet, Repeat, Result, Succeeded, Task, Unknown
@@ -91,16 +91,16 @@ class Act:
     def _with_orders(self, claimed: Sequence[ClaimedAction]) -> list[Held]:
         try:
             known = self.orders.get({_order_of(one.action) for one in claimed if one.action.subject})
-        except SealedError:
+        except RowError:
             return [self._one_by_one(one) for one in claimed]
         return [Held(one.action, one.claim, known.get(_order_of(one.action))) for one in claimed]
 
     def _one_by_one(self, claimed: ClaimedAction) -> Held:
-        """Read one order alone, so that one that can't be opened doesn't keep the others waiting."""
+        """Read one order alone, so that one that can't be read doesn't keep the others waiting."""
         action = claimed.action
         try:
             known = self.orders.get([_order_of(action)] if action.subject else [])
-        except SealedError as error:
+        except RowError as error:
             return Held(action, claimed.claim, None, sealed=str(error))
         return Held(action, claimed.claim, known.get(_order_of(action)))
 

@@ -6,11 +6,21 @@ from typing import Final
 
 from webhookctl.core.answers import POLLED
 from webhookctl.core.deliveries import Via
-from webhookctl.core.errors import SealedError
+from webhookctl.core.errors import RowError
 from webhookctl.core.events import Event, EventState, EventType, Spoken, StoredEvent, Unmapped
 from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.mapping import read
-from webhookctl.core.orders import ActionKind, ConfirmRule, Move, NewAction, Order, Policy, advance, advance_again
+from webhookctl.core.orders import (
+    ActionKind,
+    ConfirmRule,
+    Move,
+    NewAction,
+    Order,
+    Policy,
+    advance,
+    advance_again,
+    held_back,
+)
 from webhookctl.core.ports.events import Application
 from webhookctl.core.ports.orders import Orders
 
@@ -38,6 +48,7 @@ class Reading:
     """None: it is handled again, as `before` says it stood."""
     key: bytes | None = None
     before: StoredEvent | None = None
+    is_imported: bool = False
 
     @property
     def was_handled(self) -> bool:
@@ -74,7 +85,7 @@ class Handling:
         said = reading.said
         if supplier.policy.confirm is ConfirmRule.POLL and event.via is not Via.POLL:
             said = tuple(map(_hinted, said))
-        return Reading(event.id, said, claim, reading.key, before)
+        return Reading(event.id, said, claim, reading.key, before, event.is_imported)
 
     def known(self, readings: Sequence[Reading], moved: "Moved | None" = None) -> "Known":
         """Look up the orders that `readings` speak of; those that are in `moved` are as that says."""
@@ -89,16 +100,16 @@ class Handling:
         at = self.orders.suppliers_of({reference for _, reference in keys})
         return Known(orders | {key: moved.orders[key] for key in keys & moved.orders.keys()}, at, references, moved)
 
-    def _orders(self, keys: set[tuple[str, str]]) -> dict[tuple[str, str], Order | SealedError]:
-        """Read the orders; one that can't be opened must not keep its neighbours waiting."""
+    def _orders(self, keys: set[tuple[str, str]]) -> dict[tuple[str, str], Order | RowError]:
+        """Read the orders; one that can't be read must not keep its neighbours waiting."""
         try:
             return dict(self.orders.get(keys))
-        except SealedError:
-            found = dict[tuple[str, str], Order | SealedError]()
+        except RowError:
+            found = dict[tuple[str, str], Order | RowError]()
             for key in keys:
                 try:
                     found.update(self.orders.get({key}))
-                except SealedError as error:
+                except RowError as error:
                     found[key] = error
             return found
 
@@ -128,13 +139,15 @@ class Handling:
             # Without its key: the store queues it again once the order is known, and it must be no duplicate of itself.
             return _Taken(found, found.state, found.reason, settled=False)
         order = known.orders.get((found.supplier, found.reference or ""))
-        if isinstance(order, SealedError):
+        if isinstance(order, RowError):
             # As above: once the store's key is back.
             unreadable = _unreadable(reading, found.supplier, now)
             return _Taken(found, EventState.DEAD, str(order), unreadable, settled=False)
         step = advance_again if reading.had_its_say(found) else advance
         policy, elsewhere = self.suppliers[found.supplier].policy, known.at_suppliers(found.reference or "")
         move = step(order, found, policy, known_at=elsewhere, now=now)
+        if reading.is_imported:
+            move = held_back(move, order)
         known.remember(move)
         return _Taken(found, EventState.DONE, "; ".join(filter(None, (move.note, found.note))) or None, move)
 
@@ -175,7 +188,7 @@ class Moved:
 class Known:
     """The orders that a batch speaks of, as they are once what was taken so far is written."""
 
-    orders: dict[tuple[str, str], Order | SealedError]
+    orders: dict[tuple[str, str], Order | RowError]
     at: dict[str, tuple[str, ...]]
     """The suppliers that have an order of this reference."""
     references: Mapping[tuple[str, str], tuple[str, ...]]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils
 
+from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, odd
 from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, NewAction, Restraint, how_far
 
 if TYPE_CHECKING:
@@ -142,13 +143,16 @@ def record(raw: "sqlite3.Connection", attempt: Attempt) -> None:
 
 
 def stored_action(row: Any) -> Action:  # noqa: ANN401 - a row that begins with `COLUMNS`
-    """Make an action of a row."""
-    state = ActionState(row[6])
+    """Make an action of a row; raises `RowError`."""
+    try:
+        kind, state = ActionKind(row[3]), ActionState(row[6])
+    except MISREAD:
+        raise odd(f"action {row[0]}") from None
     return Action(
         id=row[0],
         supplier=row[1],
         subject=row[2],
-        kind=ActionKind(row[3]),
+        kind=kind,
         cause=row[4],
         generation=row[5],
         state=state,
@@ -164,5 +168,8 @@ def stored_action(row: Any) -> Action:  # noqa: ANN401 - a row that begins with 
 
 
 def stored_attempt(row: Any) -> Attempt:  # noqa: ANN401 - a row of `ATTEMPT_COLUMNS`
-    """Make an attempt of a row."""
-    return Attempt(row[0], row[1], row[2], ActionState(row[3]), row[4])
+    """Make an attempt of a row; raises `RowError`."""
+    try:
+        return Attempt(row[0], row[1], row[2], ActionState(row[3]), row[4])
+    except MISREAD:
+        raise odd(f"attempt {row[1]} of action {row[0]}") from None

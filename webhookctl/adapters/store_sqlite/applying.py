@@ -11,7 +11,7 @@ from webhookctl.adapters.store_sqlite.causes import note_causes
 from webhookctl.adapters.store_sqlite.connection import DataError, IntegrityError
 from webhookctl.adapters.store_sqlite.endings import found_by_asking, late_after
 from webhookctl.adapters.store_sqlite.moves import write_moves
-from webhookctl.core.errors import SealedError
+from webhookctl.core.errors import RowError
 from webhookctl.core.events import Event, EventState
 from webhookctl.core.orders import Move
 from webhookctl.core.ports.cipher import Cipher
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _Key: TypeAlias = tuple[str, bytes]
 
 _KEY_BYTES: Final = 16
-_UNSTORABLE: Final = (ValueError, OverflowError, IntegrityError, DataError, SealedError)
+_UNSTORABLE: Final = (ValueError, OverflowError, IntegrityError, DataError, RowError)
 """What one event can raise that its neighbours must not suffer for: half a surrogate pair, a number beyond 64 bits, a
-text of a gigabyte, an order whose old codes can't be opened."""
+text of a gigabyte, a row that can't be read."""
 
 _REMEMBER: Final = "INSERT OR IGNORE INTO event_keys (supplier, key, event_id) VALUES (?, ?, ?)"
 _FINISH: Final = """

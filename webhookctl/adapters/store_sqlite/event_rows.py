@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, odd
 from webhookctl.adapters.store_sqlite.sealing import Opened
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import KEY_MISSING
@@ -68,21 +69,28 @@ def spoken_of(raw: "sqlite3.Connection", rows: Collection[Any]) -> dict[int, tup
 
 def spoken(row: Any) -> Spoken:  # noqa: ANN401 - a row of state, type, reference, order_id, reason
     """Make one of an event's orders of its row."""
-    return Spoken(EventState(row[0]), *row[1:])
+    try:
+        return Spoken(EventState(row[0]), *row[1:])
+    except MISREAD:
+        raise odd("one of an event's orders") from None
 
 
 def stored_event(row: Any, opened: Opened) -> StoredEvent:  # noqa: ANN401 - a row that begins with `COLUMNS`
-    """Make an event of a row and what was encrypted of it."""
+    """Make an event of a row and what was encrypted of it; raises `RowError`."""
+    try:
+        via, delivery_id, state = Via(row[3]), str(UUID(bytes=row[4])), EventState(row[6])
+    except MISREAD:
+        raise odd(f"event {row[0]}") from None
     return StoredEvent(
         id=row[0],
         supplier=row[1],
         received_at=row[2],
-        via=Via(row[3]),
-        delivery_id=str(UUID(bytes=row[4])),
+        via=via,
+        delivery_id=delivery_id,
         matched=row[5],
         headers=opened.headers,
         body=opened.body,
-        state=EventState(row[6]),
+        state=state,
         type=row[7],
         reference=row[8],
         order_id=row[9],

@@ -6,11 +6,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.adapters.store_sqlite.event_rows import queue_waiting
+from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, odd
 from webhookctl.adapters.store_sqlite.sealing import open_code, seal_code
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Item
 from webhookctl.core.orders import Move, Order, OrderStatus, Paid
 from webhookctl.core.ports.cipher import Cipher
+from webhookctl.core.redaction import printable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -125,11 +127,15 @@ def _stored_item(cipher: Cipher, key: tuple[str, str], row: Any) -> Item:  # noq
 
 
 def stored_order(row: Any, items: tuple[Item, ...] = ()) -> Order:  # noqa: ANN401 - a row of `COLUMNS`
-    """Make an order of a row."""
+    """Make an order of a row; raises `RowError`."""
+    try:
+        status, learned_by = _STATUS[row[2]], _VIA[row[10]]
+    except MISREAD:
+        raise odd(f"order {printable(row[1])}") from None
     return Order(
         supplier=row[0],
         reference=row[1],
-        status=_STATUS[row[2]],
+        status=status,
         created_at=row[3],
         updated_at=row[4],
         version=row[5],
@@ -137,7 +143,7 @@ def stored_order(row: Any, items: tuple[Item, ...] = ()) -> Order:  # noqa: ANN4
         due_at=row[7],
         fulfilled_at=row[8],
         ask_at=row[9],
-        learned_by=_VIA[row[10]],
+        learned_by=learned_by,
         held=row[11],
         paid=None if row[12] is None else Paid(row[12], row[13]),
         released=row[14],

@@ -18,7 +18,7 @@ from webhookctl.adapters.store_sqlite.action_rows import (
 )
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.listing import Listing, beginning
-from webhookctl.core.errors import UsageError
+from webhookctl.core.errors import RowError, UsageError
 from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, Intervention
 from webhookctl.core.ports.outbox import ActionQuery, ClaimedAction, Settlement
 
@@ -31,6 +31,8 @@ _LOST_WORKER: Final = "the worker ended before the attempt did"
 _KEEP_START: Final = frozenset({ActionState.DONE, ActionState.DEAD, ActionState.AMBIGUOUS})
 _WITHOUT_EFFECT: Final = frozenset({ActionState.WAITING, ActionState.DEAD})
 _TOO_OFTEN: Final = f"given up, as the worker died in each of its last {LOST_AT_MOST} attempts"
+
+_RESTRAINTS: Final = {state.value: state for state in (ActionState.HELD, ActionState.CANCELLED)}
 
 _EXPIRED: Final = f"""
     SELECT {COLUMNS}, restrained, restrained_detail FROM actions INDEXED BY actions_running
@@ -252,9 +254,15 @@ def _is_anything_due(raw: "sqlite3.Connection", kinds: Collection[ActionKind], n
 
 
 def _take_back(raw: "sqlite3.Connection", now: int) -> None:
-    """End the claims that have run out: whoever held them is gone, or will find out."""
+    """End the claims that have run out: whoever held them is gone, or will find out.
+
+    A row that can't be read is left for `store check` to name: it must not keep all others from being carried out.
+    """
     for row in raw.execute(_EXPIRED, (now,)).fetchall():
-        action = stored_action(row)
+        try:
+            action = stored_action(row)
+        except RowError:
+            continue
         state = ActionState.WAITING if action.started_at is None else ActionState.AMBIGUOUS
         _end(raw, row, Attempt(action.id, action.attempts, now, state, _LOST_WORKER), next_at=now, settled=False)
         if state is ActionState.AMBIGUOUS:
@@ -301,7 +309,8 @@ def _end(raw: "sqlite3.Connection", row: Any, attempt: Attempt, *, next_at: int,
     restrained, restrained_detail = row[-2:]
     state, detail = attempt.state, action.detail
     if state in _WITHOUT_EFFECT and restrained is not None:
-        state, detail = ActionState(restrained), restrained_detail
+        # By a word that is none of ours: a person has to look.
+        state, detail = _RESTRAINTS.get(restrained, ActionState.HELD), restrained_detail or ""
     due = next_at if state is ActionState.WAITING else None
     started_at = action.started_at if state in _KEEP_START else None
     error = None if state is ActionState.DONE else attempt.detail

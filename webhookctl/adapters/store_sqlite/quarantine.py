@@ -10,6 +10,7 @@ from uuid import UUID
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.intake import event_row, insert_events
 from webhookctl.adapters.store_sqlite.listing import Listing
+from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, odd
 from webhookctl.adapters.store_sqlite.sealing import open_rejection, seal_rejection
 from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.errors import Reason, SealedError
@@ -152,13 +153,17 @@ def _listed(
     presented: bytes | None = None,
     unreadable: str | None = None,
 ) -> Rejected:
+    try:
+        delivery_id, reason = str(UUID(bytes=row[4])), Reason(row[5])
+    except MISREAD:
+        raise odd(f"rejected delivery {row[0]}") from None
     return Rejected(
         id=row[0],
         supplier=row[1],
         sender=row[2],
         received_at=row[3],
-        delivery_id=str(UUID(bytes=row[4])),
-        reason=Reason(row[5]),
+        delivery_id=delivery_id,
+        reason=reason,
         detail=row[6],
         size=row[7],
         delivery=delivery,

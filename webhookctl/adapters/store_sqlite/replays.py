@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.adapters.store_sqlite.odd_rows import odd
 from webhookctl.adapters.store_sqlite.sealing import open_delivery
 from webhookctl.core.errors import SealedError
 from webhookctl.core.ports.cipher import Cipher
@@ -122,9 +123,12 @@ class SqliteReplays:
             fault = "it is not in the store any more."
             return Parcel(number, str(number), "", (), b"", tries=tries, fault=fault)
         _, supplier, delivery_id, sealed = row
-        event_id = str(UUID(bytes=delivery_id))
+        event_id = ""
         try:
+            event_id = str(UUID(bytes=delivery_id))
             opened = open_delivery(self.cipher, sealed, supplier, delivery_id)
+        except ValueError:
+            return Parcel(number, str(number), supplier, (), b"", event_id, tries, str(odd(f"event {number}")))
         except SealedError as error:
             return Parcel(number, str(number), supplier, (), b"", event_id, tries, str(error))
         return Parcel(number, str(number), supplier, opened.headers, opened.body, event_id, tries)
