@@ -11,8 +11,6 @@ from tests.test_quarantine import said
 from webhookctl.core.errors import NotFoundError, UsageError
 from webhookctl.core.ports.orders import Reveal
 
-__all__ = ["make", "place"]
-
 
 def page(place: Place, event_id: str) -> dict[str, Any]:
     shown: dict[str, Any] = json.loads(place.run("show", event_id, "--json").stdout)
