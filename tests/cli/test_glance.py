@@ -20,7 +20,6 @@ from webhookctl.core.redaction import mask
 from webhookctl.core.signatures import Scheme, params_needed
 from webhookctl.wiring import glance
 
-
 STORE = '[store]\nurl = "sqlite:shop.db"\nkeys = ["file:shop.key"]\n'
 ACME = '[suppliers.acme]\npreset = "generic"\nsecrets = ["env:ACME_SECRET"]\n'
 OWN = """[suppliers.acme]
