@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_event_files import Place, make, place
+from tests.cli.event_files import Place
 from tests.store.building import NOW
 from tests.test_quarantine import said
 from webhookctl.core.errors import NotFoundError, UsageError
 from webhookctl.core.ports.orders import Reveal
-
-__all__ = ["make", "place"]
 
 
 def page(place: Place, event_id: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.least import SETTINGS
 from tests.e2e.program import PATIENCE_S, Program, until
 from tests.store.building import NOW, application, claim_events, verified
 from tests.test_quarantine import Shop, said
@@ -24,14 +25,6 @@ from webhookctl.core.events import EventState, Spoken
 from webhookctl.core.ports.events import Application, EventQuery
 from webhookctl.flows.tail import Tail, means
 
-SETTINGS = """
-[store]
-url = "sqlite:shop.db"
-keys = ["env:KEY"]
-[suppliers.acme]
-preset = "generic"
-secrets = ["env:ACME"]
-"""
 ENVIRON = {"KEY": "00" * 32, "ACME": "a secret of the supplier acme"}
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_event_files import ENVIRON, SETTINGS, Place, make, place
+from tests.cli.event_files import ENVIRON, Place
+from tests.cli.least import SETTINGS
 from webhookctl import suppliers, wiring
 from webhookctl.config.settings import keys_of
 from webhookctl.config.supplier_settings import SupplierSettings
@@ -18,8 +19,6 @@ from webhookctl.core.orders import ActionKind
 from webhookctl.core.redaction import mask
 from webhookctl.core.signatures import Scheme, params_needed
 from webhookctl.wiring import glance
-
-__all__ = ["make", "place"]
 
 STORE = '[store]\nurl = "sqlite:shop.db"\nkeys = ["file:shop.key"]\n'
 ACME = '[suppliers.acme]\npreset = "generic"\nsecrets = ["env:ACME_SECRET"]\n'
@@ -41,17 +40,17 @@ API = '[suppliers.acme.api]\nbase_url = "https://api.example"\nauth = { bearer =
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[[str], wiring.Place]:
-    def write(text: str) -> wiring.Place:
+def written(tmp_path: Path) -> Callable[[str], wiring.StorePlace]:
+    def write(text: str) -> wiring.StorePlace:
         (tmp_path / "webhookctl.toml").write_text(STORE + text)
         found = wiring.place(tmp_path / "webhookctl.toml")
-        assert isinstance(found, wiring.Place)
+        assert isinstance(found, wiring.StorePlace)
         return found
 
     return write
 
 
-def assert_as_the_whole(short: wiring.Place) -> None:
+def assert_as_the_whole(short: wiring.StorePlace) -> None:
     """For a supplier of the settings and one that is in them no more."""
     whole = wiring.settings(short.source)
     for supplier in ("acme", "gone"):
@@ -64,7 +63,7 @@ def assert_as_the_whole(short: wiring.Place) -> None:
 
 
 @pytest.mark.parametrize("preset", suppliers.names())
-def test_of_each_preset_the_same_is_hidden(written: Callable[[str], wiring.Place], preset: str) -> None:
+def test_of_each_preset_the_same_is_hidden(written: Callable[[str], wiring.StorePlace], preset: str) -> None:
     """Signatures, tokens and codes stand where all the settings have them."""
     table = f'[suppliers.acme]\npreset = "{preset}"\nurl = "https://shop.example/webhooks/acme"\n'
     below = suppliers.preset(preset)
@@ -86,7 +85,7 @@ def test_of_each_preset_the_same_is_hidden(written: Callable[[str], wiring.Place
         ACME + '[actions.deliver]\ncommand = ["true"]\n[actions.alert]\nlog = true\n',
     ],
 )
-def test_what_is_said_against_the_preset_counts(written: Callable[[str], wiring.Place], settings: str) -> None:
+def test_what_is_said_against_the_preset_counts(written: Callable[[str], wiring.StorePlace], settings: str) -> None:
     """Keys of the scheme, a map, an API, handlers."""
     assert_as_the_whole(written(settings))
 
@@ -102,7 +101,7 @@ def test_what_is_said_against_the_preset_counts(written: Callable[[str], wiring.
     ],
 )
 def test_variables_count(
-    written: Callable[[str], wiring.Place], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    written: Callable[[str], wiring.StorePlace], monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     """However they are written, they lie over the file."""
     monkeypatch.setenv(name, value)
@@ -123,7 +122,7 @@ def test_variables_count(
         '[suppliers.acme.map]\nreference = "no pointer"\n',
     ],
 )
-def test_in_doubt_nothing_is_shown(written: Callable[[str], wiring.Place], fault: str) -> None:
+def test_in_doubt_nothing_is_shown(written: Callable[[str], wiring.StorePlace], fault: str) -> None:
     """A fault that could leave a code in sight is said in the sentence that all the settings have for it."""
     short = written((ACME if "preset" not in fault else "[suppliers.acme]\n") + reading(fault) + fault)
 
@@ -141,13 +140,13 @@ def reading(fault: str) -> str:
 
 
 @pytest.mark.parametrize("fault", ["[actions]\ndelivr = { log = true }\n", '[actions]\ndeliver = "true"\n'])
-def test_a_misspelt_action_is_said(written: Callable[[str], wiring.Place], fault: str) -> None:
+def test_a_misspelt_action_is_said(written: Callable[[str], wiring.StorePlace], fault: str) -> None:
     """Not taken for one that nobody carries out."""
     with pytest.raises(SettingsError, match="actions"):
         wiring.handled_kinds(written(ACME + fault))
 
 
-def test_an_alert_is_always_handled(written: Callable[[str], wiring.Place]) -> None:
+def test_an_alert_is_always_handled(written: Callable[[str], wiring.StorePlace]) -> None:
     """By a line in the log, where nothing else is said."""
     assert {ActionKind.ALERT} == wiring.handled_kinds(written(ACME))
 

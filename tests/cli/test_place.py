@@ -27,7 +27,7 @@ def test_it_is_where_the_settings_have_it(written: Callable[[str], Path]) -> Non
 
     short, whole = wiring.place(named), config.load(named, {})
 
-    assert isinstance(short, wiring.Place)
+    assert isinstance(short, wiring.StorePlace)
     assert whole.store.path == short.store.path
     assert whole.store.keys == short.store.keys
     assert whole.store.unencrypted == short.store.unencrypted
@@ -38,7 +38,7 @@ def test_a_fault_of_a_supplier_keeps_nobody_from_looking(written: Callable[[str]
     """Whoever has just broken the settings can still see what came."""
     named = written(STORE + "[suppliers.acme]\npreste = 7\n")
 
-    assert isinstance(wiring.place(named), wiring.Place)
+    assert isinstance(wiring.place(named), wiring.StorePlace)
     with pytest.raises(SettingsError):
         wiring.settings(named)
 

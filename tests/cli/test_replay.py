@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.cli.least import SETTINGS
 from tests.replaying.scene import Shop, said
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import open_store
@@ -18,14 +19,6 @@ from webhookctl.core.orders import ActionKind, ActionState, Intervention
 from webhookctl.core.ports.outbox import Settlement
 from webhookctl.flows import decide
 
-SETTINGS = """
-[store]
-url = "sqlite:shop.db"
-keys = ["env:KEY"]
-[suppliers.acme]
-preset = "generic"
-secrets = ["env:ACME"]
-"""
 BY = Intervention(1, "ann", "held", "a test")
 
 

@@ -11,14 +11,6 @@ from webhookctl.config import SecretRef
 from webhookctl.core.errors import SettingsError
 
 
-@pytest.fixture
-def secret_file(tmp_path: Path) -> Path:
-    path = tmp_path / "a.secret"
-    path.write_text(CANARY)
-    path.chmod(0o600)
-    return path
-
-
 def test_secrets_are_read_from_each_source(tmp_path: Path, secret_file: Path) -> None:
     """A variable, a file beside the settings, an absolute path, a credential: each gives the same secret."""
     credentials = tmp_path / "credentials"

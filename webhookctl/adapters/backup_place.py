@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from webhookctl.adapters.store_sqlite.exchanging import sync_folder
 from webhookctl.adapters.store_sqlite.place import who_else_writes
 from webhookctl.core.errors import StoreError, StoreFullError, UsageError
 
@@ -98,7 +99,7 @@ def making(found: Target) -> Iterator[Path]:
         yield found.partial
         os.fsync(handle)
         found.partial.replace(found.path)
-        _sync_folder(found.path.parent)
+        sync_folder(found.path.parent)
     except OSError as error:
         raise StoreError(f"The backup {found.path} can't be written: {error.strerror}.") from None
     finally:
@@ -197,11 +198,3 @@ def _is_whole(path: Path) -> bool:
     page = int.from_bytes(head[16:18], "big")
     pages = int.from_bytes(head[28:32], "big")
     return head.startswith(_MAGIC) and size == pages * (65_536 if page == 1 else page) and size > 0
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

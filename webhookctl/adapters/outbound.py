@@ -31,7 +31,7 @@ from webhookctl.core.redaction import printable
 from webhookctl.core.retries import LONGEST_RETRY_AFTER, SECOND
 
 if TYPE_CHECKING:
-    from aiohappyeyeballs import AddrInfoType
+    from aiohttp import AddrInfoType
 
 Fields: TypeAlias = Mapping[str, str] | Sequence[tuple[bytes, bytes]]
 """The headers of a request; of a mapping the names are found in any case, pairs go as they are."""

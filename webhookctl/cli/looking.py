@@ -12,14 +12,14 @@ from webhookctl.core.errors import StoreError
 if TYPE_CHECKING:
     from webhookctl.adapters.store_sqlite import SqliteStore
     from webhookctl.config import Settings
-    from webhookctl.wiring import Place
+    from webhookctl.wiring import StorePlace
 
 _READERS: Final = "store_sqlite"
 _MISREAD: Final = (ValueError, KeyError, TypeError)
 
 
 @contextmanager
-def store(context: typer.Context, settings: "Settings | Place") -> "Iterator[SqliteStore]":
+def store(context: typer.Context, settings: "Settings | StorePlace") -> "Iterator[SqliteStore]":
     """Open the store; what was read is shown before the sentence that something was left out."""
     from webhookctl.wiring import upkeeping
 

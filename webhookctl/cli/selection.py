@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -12,11 +12,12 @@ from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import UsageError
 from webhookctl.core.events import EventState, EventType
 from webhookctl.core.ports.events import EventQuery
+from webhookctl.flows.selection import EVERYTHING
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings
     from webhookctl.core.ports.events import Events
-    from webhookctl.wiring import Place
+    from webhookctl.wiring import StorePlace
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -66,8 +67,6 @@ Learned = Annotated[
     ),
 ]
 
-_ALL: Final = 1 << 40
-
 
 def query(
     supplier: str | None = None,
@@ -78,7 +77,7 @@ def query(
     via: str | None = None,
     since: str | None = None,
     until: str | None = None,
-    limit: int = _ALL,
+    limit: int = EVERYTHING,
 ) -> EventQuery:
     """Return the query that the options mean; raises `UsageError` where one of them means nothing.
 
@@ -98,7 +97,7 @@ def query(
     )
 
 
-def known(settings: "Settings | Place", events: "Events", asked: EventQuery) -> EventQuery:
+def known(settings: "Settings | StorePlace", events: "Events", asked: EventQuery) -> EventQuery:
     """Return `asked`; raises `UsageError` where its supplier is neither in the settings nor has ever sent anything."""
     name = asked.supplier
     if name is None or name in settings.suppliers or events.find(EventQuery(supplier=name, limit=1)):

@@ -74,6 +74,8 @@ def _beside_stdout() -> BinaryIO:
 
 @contextmanager
 def _whole(out: Path) -> Iterator[BinaryIO]:
+    from webhookctl.adapters.store_sqlite.exchanging import sync_folder
+
     with _words(out, ""):
         descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)  # 0600
     part = Path(name)
@@ -87,15 +89,7 @@ def _whole(out: Path) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _sync_folder(out.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(out.parent)
 
 
 def _is_special(out: Path) -> bool:

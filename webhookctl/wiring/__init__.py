@@ -100,7 +100,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StorePlace:
     """Where the store lies: as much of the settings as a list needs, by the same names; see `glance` for a page."""
 
     store: File
@@ -113,7 +113,7 @@ class Place:
     """What is written there, of which nothing else was checked."""
 
 
-def place(named: Path | None) -> "Settings | Place":
+def place(named: Path | None) -> "Settings | StorePlace":
     """Find the store by the settings' [store] alone, where that is a file with keys and no variable says otherwise.
 
     So lists are quick, and can be had though a supplier's table has a fault. Else all the settings are read and
@@ -129,7 +129,7 @@ def place(named: Path | None) -> "Settings | Place":
                 folder = found.absolute().parent
                 with suppress(SettingsError):  # said below, with where it stands
                     file = File(folder / url.removeprefix("sqlite:"), tuple(map(SecretRef.parse, keys)))
-                    return Place(file, folder, tuple(map(str, suppliers)), found, table)
+                    return StorePlace(file, folder, tuple(map(str, suppliers)), found, table)
     return settings(named)
 
 
@@ -138,12 +138,12 @@ def is_set_elsewhere(table: str) -> bool:
     return any(name.upper().startswith(settings_file.PREFIX + table.upper()) for name in os.environ)
 
 
-def store_path(settings: "Settings | Place") -> Path:
+def store_path(settings: "Settings | StorePlace") -> Path:
     """Return where the store lies."""
     return settings.store.path
 
 
-def cipher(settings: "Settings | Place") -> "Cipher":
+def cipher(settings: "Settings | StorePlace") -> "Cipher":
     """Return what encrypts the store: nothing where the settings have no key, and say that this is wanted."""
     secrets = [reference.read(os.environ, settings.folder) for reference in settings.store.keys]
     keys = [parse_key(secret.value, secret.reference) for secret in secrets]
@@ -151,7 +151,7 @@ def cipher(settings: "Settings | Place") -> "Cipher":
 
 
 @contextmanager
-def store(settings: "Settings | Place", *, create: bool = False) -> "Iterator[SqliteStore]":
+def store(settings: "Settings | StorePlace", *, create: bool = False) -> "Iterator[SqliteStore]":
     """Open the store, and close it at the end."""
     opened = open_store(settings.store.path, cipher(settings), create=create)
     try:
@@ -196,13 +196,13 @@ def supplier_named(settings: "Settings", name: str) -> "SupplierSettings":
     return settings.suppliers[name]
 
 
-def mapping(settings: "Settings | Place", supplier: str) -> "Places | None":
+def mapping(settings: "Settings | StorePlace", supplier: str) -> "Places | None":
     """Return where this supplier's JSON has what; None for one that is not in the settings any more."""
     known = _door(settings, supplier)
     return known.mapping if known else None
 
 
-def proof(settings: "Settings | Place", supplier: str) -> "Proof":
+def proof(settings: "Settings | StorePlace", supplier: str) -> "Proof":
     """Return where this supplier sends its signature or token; nowhere for one that is not in the settings any more."""
     from webhookctl.flows.report import Proof  # noqa: PLC0415 - for whoever shows what was sent
 
@@ -212,8 +212,8 @@ def proof(settings: "Settings | Place", supplier: str) -> "Proof":
     return Proof(frozenset(name.key for name in known.scheme.signature_header), known.scheme.signature_pointer)
 
 
-def _door(settings: "Settings | Place", supplier: str) -> "Door | SupplierSettings | None":
-    if isinstance(settings, Place):
+def _door(settings: "Settings | StorePlace", supplier: str) -> "Door | SupplierSettings | None":
+    if isinstance(settings, StorePlace):
         from webhookctl.wiring import glance  # noqa: PLC0415 - only whoever has read nothing more needs it
 
         return glance.door(settings, supplier)
@@ -226,18 +226,18 @@ def secret_references(settings: "Settings", supplier: str | None) -> dict[str, l
     return {name: [str(one) for one in known.secrets or known.path_secret] for name, known in chosen.items()}
 
 
-def asked_suppliers(settings: "Settings | Place") -> list[str]:
+def asked_suppliers(settings: "Settings | StorePlace") -> list[str]:
     """Return the suppliers that can be asked about their orders."""
-    if isinstance(settings, Place):
+    if isinstance(settings, StorePlace):
         from webhookctl.wiring import glance  # noqa: PLC0415 - as above
 
         return glance.asked_suppliers(settings)
     return [name for name, one in settings.suppliers.items() if one.asked is not None]
 
 
-def handled_kinds(settings: "Settings | Place") -> frozenset[ActionKind]:
+def handled_kinds(settings: "Settings | StorePlace") -> frozenset[ActionKind]:
     """Return the kinds of action that somebody carries out."""
-    if isinstance(settings, Place):
+    if isinstance(settings, StorePlace):
         from webhookctl.wiring import glance  # noqa: PLC0415 - as above
 
         return glance.handled_kinds(settings)
@@ -249,9 +249,9 @@ def policies(settings: "Settings") -> "dict[str, Policy]":
     return {name: supplier.policy for name, supplier in settings.suppliers.items()}
 
 
-def return_window(settings: "Settings | Place", supplier: str) -> int | None:
+def return_window(settings: "Settings | StorePlace", supplier: str) -> int | None:
     """Return how long this supplier takes an order back, in milliseconds; None where it is not known."""
-    if isinstance(settings, Place):
+    if isinstance(settings, StorePlace):
         from webhookctl.wiring import glance  # noqa: PLC0415 - as above
 
         return glance.return_window(settings, supplier)

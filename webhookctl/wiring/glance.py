@@ -19,7 +19,7 @@ from webhookctl.suppliers.schema import are_at_odds, mapping_over, scheme_over
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings, SupplierSettings
-    from webhookctl.wiring import Place
+    from webhookctl.wiring import StorePlace
 
 OWN_KEYS: Final = frozenset(
     {
@@ -37,7 +37,7 @@ class Door(NamedTuple):
     mapping: Places
 
 
-def door(place: "Place", supplier: str) -> "Door | SupplierSettings | None":
+def door(place: "StorePlace", supplier: str) -> "Door | SupplierSettings | None":
     """Return how a supplier signs and where its JSON has what; None for one that is not in the settings.
 
     Raises `SettingsError`.
@@ -53,7 +53,7 @@ def door(place: "Place", supplier: str) -> "Door | SupplierSettings | None":
     return _whole(place).suppliers.get(supplier)
 
 
-def return_window(place: "Place", supplier: str) -> int | None:
+def return_window(place: "StorePlace", supplier: str) -> int | None:
     """Return how long this supplier takes an order back, in milliseconds; raises `SettingsError`."""
     with suppress(SettingsError):
         if not any("return_window" in table for table in _supplier(place, supplier)):
@@ -62,7 +62,7 @@ def return_window(place: "Place", supplier: str) -> int | None:
     return known.return_window if known else None
 
 
-def asked_suppliers(place: "Place") -> list[str]:
+def asked_suppliers(place: "StorePlace") -> list[str]:
     """Return the suppliers that can be asked about their orders; raises `SettingsError`."""
     with suppress(SettingsError):
         tables = {name: table.get("api", {}) for name, table in sorted(_tables(place, "suppliers").items())}
@@ -71,7 +71,7 @@ def asked_suppliers(place: "Place") -> list[str]:
     return wiring.asked_suppliers(_whole(place))
 
 
-def handled_kinds(place: "Place") -> frozenset[ActionKind]:
+def handled_kinds(place: "StorePlace") -> frozenset[ActionKind]:
     """Return the kinds of action that somebody carries out; raises `SettingsError`."""
     with suppress(SettingsError):
         tables = _tables(place, "actions")
@@ -80,7 +80,7 @@ def handled_kinds(place: "Place") -> frozenset[ActionKind]:
     return wiring.handled_kinds(_whole(place))
 
 
-def _supplier(place: "Place", name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _supplier(place: "StorePlace", name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return a supplier's table and its preset's; raises `SettingsError` where these won't do."""
     written = _tables(place, "suppliers").get(name, {})
     named = written.get("preset", "")
@@ -89,7 +89,7 @@ def _supplier(place: "Place", name: str) -> tuple[Mapping[str, Any], Mapping[str
     return written, suppliers.preset(named) if "preset" in written else {}
 
 
-def _tables(place: "Place", name: str) -> Mapping[str, Mapping[str, Any]]:
+def _tables(place: "StorePlace", name: str) -> Mapping[str, Mapping[str, Any]]:
     """Return the tables within a table of the settings; raises `SettingsError` where that is not all there is."""
     tables = place.table.get(name, {})
     if wiring.is_set_elsewhere(name) or not isinstance(tables, dict):
@@ -103,7 +103,7 @@ def _in_doubt() -> SettingsError:
     return SettingsError("Only all the settings together can tell.")
 
 
-def _whole(place: "Place") -> "Settings":
+def _whole(place: "StorePlace") -> "Settings":
     from webhookctl import config  # noqa: PLC0415 - what is avoided here
 
     return config.load(place.source, os.environ)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from webhookctl.adapters.store_sqlite import SqliteStore, open_to_look
 from webhookctl.core.ports.checks import Depth, Scope
-from webhookctl.wiring import Place, cipher, now_ms
+from webhookctl.wiring import StorePlace, cipher, now_ms
 
 if TYPE_CHECKING:
     from webhookctl.adapters.store_sqlite.migrating import Migration
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def looked_at(settings: "Settings | Place", *, whatever: bool = False) -> Iterator[SqliteStore]:
+def looked_at(settings: "Settings | StorePlace", *, whatever: bool = False) -> Iterator[SqliteStore]:
     """Open the store to look at it; of a damaged one what can be read. `whatever`: to be checked, just as it is."""
     opened = open_to_look(settings.store.path, cipher(settings), whatever=whatever)
     try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from webhookctl.adapters.store_sqlite.connection import Connection
-from webhookctl.adapters.store_sqlite.sealed_places import BEFORE_ALL, SEALED, Place
+from webhookctl.adapters.store_sqlite.sealed_places import BEFORE_ALL, SEALED, SealedTable
 from webhookctl.core.errors import SealedError
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.upkeep import Rekeyed, RekeyMark
@@ -52,7 +52,7 @@ def _start_of(connection: Connection, number: int) -> RekeyMark:
 
 
 def _exchanged(
-    place: Place, rows: Sequence[Any], cipher: Cipher
+    place: SealedTable, rows: Sequence[Any], cipher: Cipher
 ) -> tuple[list[tuple[str, tuple[Any, ...]]], list[str]]:
     """Return the statements that bring `rows` under the first key, and why others can't be."""
     written, unreadable = list[tuple[str, tuple[Any, ...]]](), list[str]()

@@ -12,7 +12,7 @@ _Bound: TypeAlias = Callable[[Sequence[Any], str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SealedTable:
     """A table with sealed columns, and how it is walked."""
 
     table: str
@@ -59,18 +59,19 @@ class Place:
         return lambda column: f"UPDATE {self.table} SET {column} = ? WHERE {found} AND {column} = ?"  # noqa: S608 - our own
 
 
+_DELIVERY: Final = ("supplier", "delivery_id")
 # The store's own key is last: a store that opens without its old key holds nothing under it any more.
 SEALED: Final = (
-    Place("events", ("id",), ("supplier", "delivery_id"), ("sealed",), lambda row, _: bound_to_delivery(*row[1:])),
-    Place("rejected", ("id",), ("supplier", "delivery_id"), ("sealed",), lambda row, _: bound_to_rejection(*row[1:])),
-    Place(
+    SealedTable("events", ("id",), _DELIVERY, ("sealed",), lambda row, _: bound_to_delivery(*row[1:])),
+    SealedTable("rejected", ("id",), _DELIVERY, ("sealed",), lambda row, _: bound_to_rejection(*row[1:])),
+    SealedTable(
         "items",
         ("reference", "supplier", "position"),
         (),
         ("code", "pin"),
         lambda row, column: bound_to_place((row[1], row[0], row[2], column)),
     ),
-    Place("keys", ("name",), (), ("sealed",), lambda _row, _column: DEDUP_BOUND_TO),
+    SealedTable("keys", ("name",), (), ("sealed",), lambda _row, _column: DEDUP_BOUND_TO),
 )
 PLACES: Final = frozenset((place.table, column) for place in SEALED for column in place.sealed)
 """Every column of the store that holds sealed values."""

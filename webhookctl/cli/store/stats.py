@@ -69,7 +69,7 @@ def _full(sizes: "Sizes") -> str:
     if sizes.full_in_days is None:
         return "never, at this rate: nothing came in the last days"
     days = sizes.full_in_days
-    about = "less than a day" if days < 1 else f"{days:.0f} days" if days < 3650 else "more than ten years"  # noqa: PLR2004
+    about = "less than a day" if days < 1 else f"{days:.0f} days" if days < 3650 else "more than ten years"  # noqa: PLR2004 - days of ten years
     return f"in {about}, at the rate of the last {max(sizes.days, 0.1):.1f} days, less what others write there"
 
 

@@ -12,7 +12,7 @@ from webhookctl.adapters.store_sqlite.checking.measuring import measure
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.looking import Looking
 from webhookctl.adapters.store_sqlite.rekeying import count_rows
-from webhookctl.adapters.store_sqlite.sealed_places import BEFORE_ALL, SEALED, Place
+from webhookctl.adapters.store_sqlite.sealed_places import BEFORE_ALL, SEALED, SealedTable
 from webhookctl.core.errors import StoreBusyError, StoreError
 from webhookctl.core.ports.checks import Checked, Depth, Fault, Scope, Sizes
 from webhookctl.core.ports.cipher import Cipher
@@ -80,7 +80,7 @@ class SqliteChecks:
         if not self.lacking:
             yield self._asked("schema", structure.differences)
 
-    def _sealed(self, place: Place, scope: Scope) -> Iterator[Checked]:
+    def _sealed(self, place: SealedTable, scope: Scope) -> Iterator[Checked]:
         if not scope.clear_is_wanted:
             yield self._asked("in_clear", partial(openable.in_clear, place=place))
         if scope.depth is Depth.QUICK:
@@ -92,7 +92,7 @@ class SqliteChecks:
             yield self._asked("opens", partial(openable.sample, place=place, opening=opening))
         yield Checked(tuple(opening.faults()))
 
-    def _walk(self, place: Place, opening: openable.Opening) -> Iterator[Checked]:
+    def _walk(self, place: SealedTable, opening: openable.Opening) -> Iterator[Checked]:
         """Open all of a table, a few rows at a time; it ends where the table ended when this began."""
         after: tuple[Any, ...] = BEFORE_ALL[place.table]
         rows, last = list[Any](), list[Any]()

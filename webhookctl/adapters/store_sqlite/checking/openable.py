@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.adapters.cipher_clear import MARK
-from webhookctl.adapters.store_sqlite.sealed_places import Place
+from webhookctl.adapters.store_sqlite.sealed_places import SealedTable
 from webhookctl.core.errors import KEY_MISSING, SealedError
 from webhookctl.core.ports.checks import Fault
 from webhookctl.core.ports.cipher import Cipher
@@ -32,7 +32,7 @@ class Opening:
     unreadable: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """Rows by table and reason."""
 
-    def open(self, place: Place, rows: Sequence[Any]) -> None:
+    def open(self, place: SealedTable, rows: Sequence[Any]) -> None:
         """Open each sealed value of `rows`."""
         for row in rows:
             self.rows += 1
@@ -41,7 +41,7 @@ class Opening:
                 if value is not None:
                     self._open(place, names, column, value)
 
-    def _open(self, place: Place, names: Sequence[Any], column: str, value: bytes) -> None:
+    def _open(self, place: SealedTable, names: Sequence[Any], column: str, value: bytes) -> None:
         if value.startswith(MARK):  # asked for all of them, by `in_clear`
             return
         try:
@@ -58,13 +58,13 @@ class Opening:
             yield Fault("opens", len(rows), what, f"{table} {rows[0]}", remedy)
 
 
-def sample(raw: "sqlite3.Connection", place: Place, opening: Opening) -> None:
+def sample(raw: "sqlite3.Connection", place: SealedTable, opening: Opening) -> None:
     """Open the oldest and the newest rows of a table."""
     ends = [row for statement in (place.oldest, place.newest) for row in raw.execute(statement, (SAMPLE,))]
     opening.open(place, list({row[: len(place.key)]: row for row in ends}.values()))
 
 
-def in_clear(raw: "sqlite3.Connection", place: Place) -> Iterator[Fault]:
+def in_clear(raw: "sqlite3.Connection", place: SealedTable) -> Iterator[Fault]:
     """Say which values of a table lie in clear, or in no form that anybody wrote."""
     key = " || ' ' || ".join(place.key)
     for column in place.sealed:

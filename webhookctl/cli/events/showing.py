@@ -8,7 +8,7 @@ from webhookctl.cli import completing, looking, options, output, selection
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings
-    from webhookctl.wiring import Place
+    from webhookctl.wiring import StorePlace
 
 _COLUMNS = ("ID", "Received", "Supplier", "Type", "Reference", "State", "Reason")
 
@@ -87,7 +87,7 @@ def show(
     return output.show_json(page) if as_json else _print(page, utc=utc)
 
 
-def _emit_raw(settings: "Settings | Place", event_id: str, reason: str) -> None:
+def _emit_raw(settings: "Settings | StorePlace", event_id: str, reason: str) -> None:
     from webhookctl import wiring
     from webhookctl.core.ports.orders import Reveal
     from webhookctl.flows import reveal
