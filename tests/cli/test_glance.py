@@ -82,6 +82,7 @@ def test_of_each_preset_the_same_is_hidden(written: Callable[[str], wiring.Store
         ACME + '[suppliers.acme.map]\ncode = "/wine"\n',
         ACME + 'signature_header = "X-Harmless"\nreturn_window = "36h"\n',
         ACME + API + ACME.replace("acme", "zeta") + API.replace("acme", "zeta") + ACME.replace("acme", "beta"),
+        '[suppliers.acme]\npreset = "kinguin"\nsecrets = ["env:A"]\n[suppliers.acme.api.auth]\ntoken = "env:TOKEN"\n',
         ACME + '[actions.deliver]\ncommand = ["true"]\n[actions.alert]\nlog = true\n',
     ],
 )

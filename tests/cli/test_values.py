@@ -86,3 +86,14 @@ def test_a_choice_that_is_a_default_stays_itself() -> None:
 
     assert outcome(values.value_of, status, OrderStatus.PENDING) == (OrderStatus, OrderStatus.PENDING)
     assert outcome(values.value_of, status, "pending") == (OrderStatus, OrderStatus.PENDING)
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In typer's words; whoever runs the tests may read all files, so that the system's answer stands in for it."""
+    (config,) = [one for command, one in parameters(COMMAND) if one.opts[0] == "--config"]
+    monkeypatch.setattr("os.access", lambda *_: False)
+
+    refused = outcome(values.value_of, config, str(tmp_path))
+
+    assert "is not readable" in str(refused)
+    assert outcome(values.by_typer, config, str(tmp_path)) == refused

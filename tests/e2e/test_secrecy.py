@@ -262,7 +262,7 @@ def test_a_fault_of_ours_shows_no_code(monkeypatch: pytest.MonkeyPatch, capsys: 
     def stumble(*_: object, **__: object) -> None:
         raise ValueError(f"what is {CODE}?")
 
-    for of, target in ((wiring, "settings"), (upkeeping, "looked_at"), (wiring, "handled_kinds")):
+    for of, target in ((wiring, "place"), (upkeeping, "looked_at"), (wiring, "handled_kinds")):
         with monkeypatch.context() as patch:
             patch.setattr(of, target, stumble)
             assert _run(["orders", "show", "ORD-1"], patch) == 70

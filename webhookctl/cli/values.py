@@ -47,7 +47,7 @@ def _made(parameter: Any, written: Any) -> Any:  # noqa: ANN401 - click's values
 
 
 def _text(written: object, _about: Any) -> object:  # noqa: ANN401 - as typer has it
-    return written if isinstance(written, str) and written.isascii() else _UNDECIDED
+    return written if isinstance(written, str) else _UNDECIDED
 
 
 def _whole_number(written: object, about: Any) -> object:  # noqa: ANN401 - as typer has it
@@ -60,7 +60,7 @@ def _whole_number(written: object, about: Any) -> object:  # noqa: ANN401 - as t
 
 def _file(written: object, about: Any) -> object:  # noqa: ANN401 - as typer has it
     usual = about.file_okay and about.dir_okay and not about.resolve_path and about.path_type is None
-    if not usual or about.exists or about.writable or not (isinstance(written, str) and written.isascii()):
+    if not usual or about.exists or about.writable or not isinstance(written, str):
         return _UNDECIDED
     return Path(written) if not os.path.lexists(written) or os.access(written, os.R_OK) else _UNDECIDED
 

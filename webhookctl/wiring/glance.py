@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from webhookctl import suppliers, wiring
+from webhookctl import wiring
 from webhookctl.core.errors import SettingsError
-from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.orders import ActionKind
-from webhookctl.core.signatures import Scheme
-from webhookctl.suppliers.schema import are_at_odds, mapping_over, scheme_over
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings, SupplierSettings
+    from webhookctl.core.mapping import Mapping as Places
+    from webhookctl.core.signatures import Scheme
     from webhookctl.wiring import StorePlace
 
 OWN_KEYS: Final = frozenset(
@@ -33,8 +32,8 @@ OWN_KEYS: Final = frozenset(
 class Door(NamedTuple):
     """What tells which parts of a delivery nobody is shown."""
 
-    scheme: Scheme
-    mapping: Places
+    scheme: "Scheme"
+    mapping: "Places"
 
 
 def door(place: "StorePlace", supplier: str) -> "Door | SupplierSettings | None":
@@ -42,13 +41,15 @@ def door(place: "StorePlace", supplier: str) -> "Door | SupplierSettings | None"
 
     Raises `SettingsError`.
     """
+    from webhookctl.suppliers import schema  # noqa: PLC0415 - not for `status`
+
     with suppress(SettingsError):  # said by the whole
         written, preset = _supplier(place, supplier)
-        own = {key: value for key, value in written.items() if key in Scheme.KEYS}
+        own = {key: value for key, value in written.items() if key not in OWN_KEYS}
         places = written.get("map", {})
         if isinstance(places, dict) and (preset or own):
-            found = Door(scheme_over(preset, own), mapping_over(preset, places))
-            if not are_at_odds(found.scheme, found.mapping):
+            found = Door(schema.scheme_over(preset, own), schema.mapping_over(preset, places))
+            if not schema.are_at_odds(found.scheme, found.mapping):
                 return found
     return _whole(place).suppliers.get(supplier)
 
@@ -65,9 +66,9 @@ def return_window(place: "StorePlace", supplier: str) -> int | None:
 def asked_suppliers(place: "StorePlace") -> list[str]:
     """Return the suppliers that can be asked about their orders; raises `SettingsError`."""
     with suppress(SettingsError):
-        tables = {name: table.get("api", {}) for name, table in sorted(_tables(place, "suppliers").items())}
-        if all(isinstance(api, dict) for api in tables.values()):
-            return [name for name, api in tables.items() if api]
+        apis = {name: table["api"] for name, table in _tables(place, "suppliers").items() if "api" in table}
+        if all(isinstance(api, dict) for api in apis.values()):
+            return sorted(apis)
     return wiring.asked_suppliers(_whole(place))
 
 
@@ -82,6 +83,9 @@ def handled_kinds(place: "StorePlace") -> frozenset[ActionKind]:
 
 def _supplier(place: "StorePlace", name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return a supplier's table and its preset's; raises `SettingsError` where these won't do."""
+    from webhookctl import suppliers  # noqa: PLC0415 - as above
+    from webhookctl.core.signatures import Scheme  # noqa: PLC0415 - as above
+
     written = _tables(place, "suppliers").get(name, {})
     named = written.get("preset", "")
     if not isinstance(named, str) or written.keys() - OWN_KEYS - Scheme.KEYS:
