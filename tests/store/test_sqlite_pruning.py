@@ -1,5 +1,6 @@
 """Pruning: what ended long ago goes, its codes with it, and nothing of it is ever delivered again."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -476,6 +477,18 @@ def test_an_event_that_was_applied_meanwhile_finds_a_pruned_order(shop: Shop) ->
     shop.prune()
 
     assert shop.store.orders.get([("acme", "R1")])["acme", "R1"].version == order.version + 1
+
+
+def test_a_step_that_took_long_is_followed_by_a_long_rest(shop: Shop) -> None:
+    """After each that wrote: SQLite's lock is no queue, and on a slow disk others would hardly ever get it."""
+    shop.end("created", "fulfilled")
+    ticks, rests = itertools.count(), list[float]()
+
+    Prune(shop.store.upkeep, BEFORE, NOW, rest=rests.append, clock=lambda: next(ticks) / 4).run()
+
+    steps_and_what_they_freed = 2
+    assert rests[:steps_and_what_they_freed] == [0.75, 0.25]
+    assert set(rests) == {0.75, 0.25}
 
 
 class Troubled:
