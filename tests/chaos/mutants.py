@@ -94,7 +94,7 @@ MUTANTS = (
     ),
     _mutant(
         "an event is applied without its claim",
-        "tests/store/test_events_contract.py::test_whoever_lost_the_claim_writes_nothing",
+        "tests/store/test_intake_contract.py::test_whoever_lost_the_claim_writes_nothing",
         (f"{_STORE}/applying.py", "and claim == application.claim", "and claim is not None"),
     ),
     _mutant(
@@ -123,12 +123,12 @@ MUTANTS = (
     ),
     _mutant(
         "a pruned order moves like any other",
-        "tests/store/test_sqlite_pruning.py::test_nothing_is_delivered_again",
+        "tests/store/test_sqlite_pruned.py::test_nothing_is_delivered_again",
         (f"{_ORDERS}/advancing.py", "order.pruned_at is not None:", "order.pruned_at == 0:"),
     ),
     _mutant(
         "a pruned event forgets its key",
-        "tests/store/test_sqlite_pruning.py::test_a_captured_delivery_is_known_for_ever",
+        "tests/store/test_sqlite_pruned.py::test_a_captured_delivery_is_known_for_ever",
         (
             f"{_STORE}/pruning.py",
             "    raw.execute(_DROP_EVENTS, (listed,))",
@@ -156,17 +156,17 @@ MUTANTS = (
     ),
     _mutant(
         "a hint is believed",
-        "tests/core/test_orders.py::test_a_hint_makes_no_order",
+        "tests/core/test_holding.py::test_a_hint_makes_no_order",
         (f"{_ORDERS}/advancing.py", "if event.hint else", "if False else"),
     ),
     _mutant(
         "a reference known elsewhere gets past its hold by coming without codes first",
-        "tests/core/test_orders.py::test_a_reference_known_elsewhere_is_held_though_its_codes_come_later",
+        "tests/core/test_holding.py::test_a_reference_known_elsewhere_is_held_though_its_codes_come_later",
         (f"{_ORDERS}/advancing.py", "replace(before, held=hold), event, policy", "before, event, policy"),
     ),
     _mutant(
         "what was refunded while nobody knew is delivered when it is tried again",
-        "tests/store/test_outbox_contract.py::test_what_came_meanwhile_counts_when_it_is_tried_again",
+        "tests/store/test_deciding_contract.py::test_what_came_meanwhile_counts_when_it_is_tried_again",
         (f"{_STORE}/outbox.py", "ELSE coalesce(restrained, 'waiting') END", "ELSE 'waiting' END"),
     ),
     _mutant(

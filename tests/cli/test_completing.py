@@ -182,18 +182,19 @@ _OF_NEW = {("init", "--supplier"), ("orders add", "REF")}
 _COMPLETED = {"--supplier", "--reference", "--order-id", "--order", "--preset", "--event", "--rejected", "--type"}
 
 
-def _parameters(command: object, name: str = "") -> Iterator[tuple[str, core.TyperOption | core.TyperArgument]]:
+def parameters(command: object, name: str = "") -> Iterator[tuple[str, core.TyperOption | core.TyperArgument]]:
+    """Go through the parameters of a command and of those in it, each with its command's name."""
     for parameter in getattr(command, "params", []):
         yield name, parameter
     for word, inner in getattr(command, "commands", {}).items():
-        yield from _parameters(inner, f"{name} {word}".strip())
+        yield from parameters(inner, f"{name} {word}".strip())
 
 
 def test_every_parameter_that_names_what_is_there_completes_it() -> None:
     """A new command gets completion as the old ones have it."""
     without = [
         (name, parameter.opts)
-        for name, parameter in _parameters(typer.main.get_command(app))
+        for name, parameter in parameters(typer.main.get_command(app))
         for word in [*parameter.opts, str(parameter.metavar)]
         if (word in _COMPLETED or word in {"REF", "ID", "PRESET"})
         and (name, word) not in _OF_NEW

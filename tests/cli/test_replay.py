@@ -156,6 +156,22 @@ def test_what_stays_dead_is_no(operator: Operator) -> None:
     assert operator.shop.states() == ["dead"]
 
 
+def test_what_stopped_the_worker_is_handled_where_it_is_named(operator: Operator) -> None:
+    """Each run would come no further than that: without it all others are handled."""
+    operator.shop.arrive(said("fulfilled", "KILLER"))
+    for time_ in range(1, 8):
+        operator.shop.store.events.claim(now=operator.shop.now + time_ * 60_000, limit=10, lease_ms=60_000)
+    operator.shop.arrive(said("fulfilled", "R0"))
+    others = operator.run("missing")
+    statuses = operator.shop.statuses()
+    alone = operator.run("1")
+
+    assert (others.exit_code, alone.exit_code) == (0, 0)
+    assert "Left out: 1 of which each seemed to stop the worker that handled it (1)" in others.stderr
+    assert statuses == {"R0": "fulfilled"}
+    assert operator.shop.statuses() == {"R0": "fulfilled", "KILLER": "fulfilled"}
+
+
 def test_what_is_newly_held_needs_a_person(operator: Operator) -> None:
     """Exit code 6, as `work --once` has it."""
     operator.shop.arrive(said("failed", "R1"), said("fulfilled", "R1"))

@@ -1,41 +1,30 @@
 """The table of orders: every cell, every pair, every order of arrival."""
 
 from dataclasses import replace
-from decimal import Decimal
 from itertools import permutations, product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.moves import CODES, LADDER, ORDER_EVENTS, OTHER_CODES, move, order_in, said, words
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Event, EventType, Item
 from webhookctl.core.orders import (
     CODES_MISSING,
-    HINT_ASKED,
-    HINT_UNASKED,
-    HINT_UNKNOWN,
     KNOWN_ELSEWHERE,
     OTHER_ORDER_ID,
     TABLE,
     ActionKind,
     ActionState,
     CodesRule,
-    Move,
     NewAction,
     Order,
     OrderStatus,
     Paid,
     Policy,
-    advance,
-    how_far,
 )
-from webhookctl.core.redaction import Code
 
-CODES = (Item("steam", Code("AAAA-BBBB-CCCC")),)
-OTHER_CODES = (Item("steam", Code("DDDD-EEEE-FFFF")),)
-ORDER_EVENTS = [type_ for type_ in EventType if type_ is not EventType.BALANCE_LOW]
-LADDER = list(OrderStatus)
 RUNG = {
     EventType.CREATED: OrderStatus.PENDING,
     EventType.PARTIAL: OrderStatus.PARTIAL,
@@ -77,30 +66,6 @@ EXPECTED: dict[tuple[str | None, str], tuple[str | None, str]] = {
     ("refunded", "failed"): (None, ""),
     ("refunded", "refunded"): (None, ""),
 }
-
-
-def said(type_: EventType, **changes: object) -> Event:
-    items = CODES if type_ is EventType.FULFILLED else ()
-    return replace(Event("acme", type_, "ORD-1", "SUP-1", items=items), **changes)  # type: ignore[arg-type] # by name
-
-
-def order_in(status: OrderStatus, **changes: object) -> Order:
-    items = CODES if status is OrderStatus.FULFILLED else ()
-    order = Order("acme", "ORD-1", status, 1, 1, version=3, order_id="SUP-1", items=items)
-    return replace(order, **changes)  # type: ignore[arg-type] # by name
-
-
-def move(order: Order | None, event: Event, policy: Policy = Policy(), known_at: tuple[str, ...] = ()) -> Move:  # noqa: B008 - frozen
-    return advance(order, event, policy, known_at=known_at, now=1000)
-
-
-def words(moved: Move) -> str:
-    wanted = sorted(action.kind + ("(held)" if action.state is ActionState.HELD else "") for action in moved.actions)
-    kept = sorted(
-        f"-{restraint.kind}" + ("(held)" if restraint.state is ActionState.HELD else "")
-        for restraint in moved.restraints
-    )
-    return " ".join(wanted + kept)
 
 
 @pytest.mark.parametrize(("cell", "expected"), EXPECTED.items(), ids=str)
@@ -270,17 +235,6 @@ def test_only_what_was_paid_is_refunded() -> None:
     assert words(move(paid, said(EventType.FAILED))) == "alert refund"
 
 
-def test_balance_low_concerns_the_supplier() -> None:
-    """It causes `top_up` and `alert`, at most once per cooldown, and no order."""
-    moved = move(None, Event("acme", EventType.BALANCE_LOW, None, occurred_at=5))
-
-    assert moved.order is None
-    assert [(action.kind, action.subject, action.cooldown_ms) for action in moved.actions] == [
-        (ActionKind.TOP_UP, "", 3_600_000),
-        (ActionKind.ALERT, "", 3_600_000),
-    ]
-
-
 def test_no_detail_holds_a_code() -> None:
     """What people are told about an order never contains what it is worth."""
     orders = [None, *(order_in(status) for status in OrderStatus)]
@@ -318,160 +272,3 @@ def test_at_most_one_deliver_and_never_without_codes(run: list[Event], policy: P
         if ledger.deliveries and policy.codes is CodesRule.REQUIRED:
             assert ledger.order.items
             assert all(item.code for item in ledger.order.items)
-
-
-HELD = "-deliver(held) -refund(held)"
-ASKING = Policy(can_ask=True)
-
-
-@pytest.mark.parametrize("policy", [Policy(), ASKING])
-@pytest.mark.parametrize("type_", [*ORDER_EVENTS])
-def test_a_hint_makes_no_order(type_: EventType, policy: Policy) -> None:
-    """Whoever can post a hint can't have an order made, let alone delivered."""
-    moved = move(None, said(type_, hint=True), policy)
-
-    assert moved == Move(None, note=HINT_UNKNOWN)
-
-
-@pytest.mark.parametrize("type_", [*ORDER_EVENTS])
-@pytest.mark.parametrize("status", [*OrderStatus])
-def test_a_hint_only_has_the_supplier_asked(status: OrderStatus, type_: EventType) -> None:
-    """It gives no status, no codes and no order id: the attacker's code is not sent, nor mine to his order."""
-    order = order_in(status, order_id=None, items=())
-
-    moved = move(order, said(type_, hint=True, order_id="SUP-EVIL", items=OTHER_CODES), ASKING, known_at=("other",))
-
-    assert moved.order == replace(order, ask_at=1000)
-    assert words(moved) == ""
-
-
-def test_a_hint_that_cannot_be_asked_about_is_told() -> None:
-    """Without an API nothing can confirm it: a person is told, and nothing moves."""
-    moved = move(order_in(OrderStatus.PENDING), said(EventType.FULFILLED, hint=True))
-
-    assert (moved.order, moved.note) == (None, HINT_UNASKED)
-    assert words(moved) == "alert"
-
-
-def test_a_second_hint_writes_nothing() -> None:
-    """An order that is due for asking already is not written again: a storm of hints costs no rows."""
-    moved = move(order_in(OrderStatus.PENDING, ask_at=999), said(EventType.FAILED, hint=True), ASKING)
-
-    assert (moved.order, moved.note) == (None, HINT_ASKED)
-
-
-def test_a_reference_known_elsewhere_is_held_though_its_codes_come_later() -> None:
-    """Saying fulfilled without codes first does not get a second delivery past the hold."""
-    first = move(None, said(EventType.FULFILLED, items=()), ASKING, known_at=("other",))
-    assert first.order is not None
-    then = move(first.order, said(EventType.FULFILLED), ASKING, known_at=("acme", "other"))
-
-    assert (first.order.held, words(first)) == (KNOWN_ELSEWHERE, "alert")
-    assert words(then) == "deliver(held)"
-
-
-def test_asking_that_brings_no_codes_is_told_and_not_asked_again_at_once() -> None:
-    """The supplier itself says fulfilled and gives no code: a person hears of it once, the usual intervals go on."""
-    order = order_in(OrderStatus.PENDING)
-
-    moved = move(order, said(EventType.FULFILLED, items=(), via=Via.POLL), ASKING)
-
-    assert moved.order is None
-    assert words(moved) == "alert"
-
-
-@pytest.mark.parametrize("policy", [Policy(), ASKING])
-def test_fulfilled_without_codes_holds_the_refund_of_a_failed_order(policy: Policy) -> None:
-    """The supplier contradicts itself: the money waits until somebody knows."""
-    moved = move(order_in(OrderStatus.FAILED), said(EventType.FULFILLED, items=()), policy)
-
-    assert "-refund(held)" in words(moved)
-    assert any(action.cause == "fulfilled after failed" for action in moved.actions)
-
-
-def test_what_a_person_let_pass_does_not_hold_the_order_again() -> None:
-    """The same other order id comes again after the release: nothing is held; a third one is."""
-    released = order_in(OrderStatus.FULFILLED, released=f"{OTHER_ORDER_ID}: SUP-2")
-
-    same = move(released, said(EventType.FULFILLED, order_id="SUP-2"))
-    third = move(released, said(EventType.FULFILLED, order_id="SUP-3"))
-
-    assert (same.order, words(same)) == (None, "")
-    assert third.order is not None
-    assert (third.order.held, words(third)) == (f"{OTHER_ORDER_ID}: SUP-3", f"alert {HELD}")
-
-
-def test_an_order_that_is_refunded_is_held_no_more() -> None:
-    """Nothing is left to decide about it."""
-    moved = move(order_in(OrderStatus.PENDING, held=KNOWN_ELSEWHERE), said(EventType.REFUNDED))
-
-    assert moved.order is not None
-    assert moved.order.held is None
-
-
-@pytest.mark.parametrize(
-    ("now", "event", "about"),
-    [
-        (OrderStatus.FULFILLED, EventType.REFUNDED, ActionKind.DELIVER),
-        (OrderStatus.FULFILLED, EventType.FAILED, ActionKind.DELIVER),
-        (OrderStatus.FAILED, EventType.FULFILLED, ActionKind.REFUND),
-        (OrderStatus.PARTIAL, EventType.REFUNDED, None),
-    ],
-)
-def test_an_alert_tells_how_far_it_had_come(now: OrderStatus, event: EventType, about: ActionKind | None) -> None:
-    """Refunded after fulfilled: whether the code was out is what the person needs to know."""
-    (alert,) = [one for one in move(order_in(now), said(event)).actions if one.kind is ActionKind.ALERT]
-
-    assert alert.about is about
-
-
-@pytest.mark.parametrize(
-    ("kind", "state", "told"),
-    [
-        (ActionKind.DELIVER, ActionState.DONE, "The code was out: delivered at 1970-01-01T00:00:01Z."),
-        (ActionKind.DELIVER, ActionState.RUNNING, "The code may be out: its delivery is under way."),
-        (ActionKind.DELIVER, None, "The code was not out: nothing was to be delivered."),
-        (ActionKind.REFUND, ActionState.HELD, "The refund was not made, and is held."),
-        (ActionKind.NOTIFY, ActionState.DONE, ""),
-    ],
-)
-def test_how_far_an_action_has_come(kind: ActionKind, state: ActionState | None, told: str) -> None:
-    """Each state of a delivery and a refund has its sentence."""
-    assert how_far(kind, state, 1000) == told
-
-
-LOW = Policy(low_balance=Decimal("100.00"))
-
-
-@pytest.mark.parametrize(
-    ("balance", "is_low"),
-    [
-        *((low, True) for low in ("99.99", "-5", "0E-2", "0")),
-        *((other, False) for other in (None, "", "100", "NaN", "-Infinity", "9,99", "1" * 41, "1e-9999999", "99 EUR")),
-    ],
-)
-def test_a_balance_told_along_asks_for_a_top_up(balance: str | None, is_low: bool) -> None:  # noqa: FBT001 - a table
-    """Below `low_balance` it is as good as balance.low; what is no number is none."""
-    moved = move(order_in(OrderStatus.PENDING), said(EventType.CREATED, balance=balance), LOW)
-
-    assert words(moved) == ("alert top_up" if is_low else "")
-    assert all(action.subject == "" and action.cooldown_ms for action in moved.actions)
-
-
-def test_a_hint_moves_no_money() -> None:
-    """A balance, or a balance.low, that nothing vouches for is told to a person; it tops up nothing."""
-    told = move(
-        order_in(OrderStatus.PENDING), said(EventType.CREATED, balance="1", hint=True), replace(LOW, can_ask=True)
-    )
-    alone = move(None, Event("acme", EventType.BALANCE_LOW, None, hint=True))
-
-    assert [words(told), words(alone)] == ["alert", "alert"]
-
-
-def test_each_balance_low_has_its_own_cause() -> None:
-    """A supplier that sends no time of its own is topped up the second time, too."""
-    one, other = (
-        advance(None, Event("acme", EventType.BALANCE_LOW, None), Policy(), known_at=(), now=n) for n in (1, 2)
-    )
-
-    assert one.actions[0].cause != other.actions[0].cause

@@ -100,6 +100,14 @@ def test_all_others_must_be_allowed(url: str) -> None:
         check_url(url, named=NAMED, allowed=False)
 
 
+@pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://[::ffff:169.254.169.254]/", "https://0.0.0.0/"])
+def test_what_is_never_sent_to_is_said_first(url: str) -> None:
+    """Nobody is told of https or of the settings where neither would help."""
+    for allowed in (False, True):
+        with pytest.raises(UsageError, match="nothing is ever sent there"):
+            check_url(url, named=(), allowed=allowed)
+
+
 def test_allowed_means_https() -> None:
     """Codes go in clear only where the settings say so."""
     assert check_url("https://x.example/", named=(), allowed=True).host == "x.example"

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.diagnosis.makers import BODY, ENCODINGS, FAMILIES, REWRITTEN, SECRET, SIGNED, Maker
+from tests.diagnosis.bodies import BODY, REWRITTEN, Maker
+from tests.diagnosis.makers import ENCODINGS, FAMILIES, SECRET, SIGNED
 from tests.diagnosis.scene import Scene, presets, scene
 from webhookctl.core.diagnosis import Confidence, Mistake
 from webhookctl.core.diagnosis.bodies import Body, Row

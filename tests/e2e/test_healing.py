@@ -3,6 +3,7 @@
 import hmac
 import json
 import signal
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -55,19 +56,21 @@ def said(kind: str, status: str) -> bytes:
     return json.dumps({"event": f"order.{kind}", "data": data | items}).encode()
 
 
+def _command(folder: Path, *words: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["--config", str(folder / "webhookctl.toml"), *words])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def _rows(folder: Path, *words: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(_command(folder, *words, "--json")[1])
+    return found
+
+
 def test_an_hour_with_wrong_secrets(tmp_path: Path) -> None:
     """Rejected alike and kept; mended, each order ends as it should, delivered once, and no secret was told."""
     write(tmp_path, webhookctl_toml=SETTINGS, shop_key="00" * 32)
     write(tmp_path, acme_secret="the secret that was wrong for an hour", zap_secret="another-path-secret")
-
-    def command(*words: str) -> tuple[int, str, str]:
-        result = CliRunner().invoke(app, ["--config", str(tmp_path / "webhookctl.toml"), *words])
-        return result.exit_code, result.stdout, result.stderr
-
-    def rows(*words: str) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = json.loads(command(*words, "--json")[1])
-        return found
-
+    command, rows = partial(_command, tmp_path), partial(_rows, tmp_path)
     with Program(tmp_path).serve() as serving:
         acme, zap = f"{serving.url}/webhooks/acme", f"{serving.url}/webhooks/zap"
         hint = json.dumps({"ref": "R1", "type": "order.failed"}).encode()
@@ -88,12 +91,9 @@ def test_an_hour_with_wrong_secrets(tmp_path: Path) -> None:
     assert answers == {(400, b"rejected\n")}
     assert again == (200, b"")
     assert "•••••-•••••-ZZ" in shown
-    assert healed[:2] == (
-        0,
-        "supplier\trejected_for\trejected\tverify_now\nacme\tmismatch\t2\t2\nzap\tmismatch\t3\t1\n",
-    )
-    assert "2 of zap stay: rejected for mismatch." in healed[2]
-    assert "3 taken into the events" in healed[2]
+    plan = "supplier\trejected_for\trejected\tverify_now\nacme\tmismatch\t2\t2\nzap\tmismatch\t3\t1\n"
+    assert healed[:2] == (0, plan)
+    assert all(words in healed[2] for words in ("2 of zap stay: rejected for mismatch.", "3 taken into the events"))
     assert [(one["reference"], one["status"]) for one in rows("orders", "list")] == [("ORD-1", "fulfilled")]
     assert [one["kind"] for one in rows("actions", "list")].count("deliver") == 1
     assert sorted((one["supplier"], one["via"], one["matched_secret"]) for one in rows("events", "list")) == [

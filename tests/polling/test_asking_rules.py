@@ -1,5 +1,6 @@
 """The rules of asking: when, what counts as an answer, and who is told."""
 
+import json
 import os
 import re
 import signal
@@ -154,6 +155,22 @@ def test_too_many_missed_webhooks_are_told_once(store: SqliteStore, httpserver: 
     assert look_at_missed(store.leases, [tolerant], now=now_ms()) == []
 
 
+_SETTINGS = """
+[store]
+url = "sqlite:shop.db"
+keys = ["file:webhookctl.key"]
+[suppliers.acme]
+preset = "generic"
+secrets = ["env:ACME"]
+[suppliers.acme.api]
+base_url = "{url}"
+auth = {{ kind = "none" }}
+order = "/orders/{{order_id}}"
+list = {{ ids = "/orders?ids={{order_ids}}", page_size = 1 }}
+concurrency = 2
+"""
+
+
 def test_ctrl_c_leaves_everything_consistent(
     tmp_path: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,22 +178,7 @@ def test_ctrl_c_leaves_everything_consistent(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "webhookctl.key").write_text(bytes(range(32)).hex())
     (tmp_path / "webhookctl.key").chmod(0o600)
-    (tmp_path / "webhookctl.toml").write_text(
-        f"""
-        [store]
-        url = "sqlite:shop.db"
-        keys = ["file:webhookctl.key"]
-        [suppliers.acme]
-        preset = "generic"
-        secrets = ["env:ACME"]
-        [suppliers.acme.api]
-        base_url = "{httpserver.url_for("").rstrip("/")}"
-        auth = {{ kind = "none" }}
-        order = "/orders/{{order_id}}"
-        list = {{ ids = "/orders?ids={{order_ids}}", page_size = 1 }}
-        concurrency = 2
-        """
-    )
+    (tmp_path / "webhookctl.toml").write_text(_SETTINGS.format(url=httpserver.url_for("").rstrip("/")))
     with closing(open_store(tmp_path / "shop.db", AesGcmCipher([bytes(range(32))]), create=True)) as store:
         arrive(store, *range(1, 200))
     seen = threading.Event()
@@ -185,10 +187,8 @@ def test_ctrl_c_leaves_everything_consistent(
         seen.set()
         time.sleep(0.05)
         name = request.path.rpartition("/")[2]
-        return Response(
-            f'{{"order_id": "{name}", "status": "fulfilled", "items": [{{"code": "C-{name}"}}]}}',
-            content_type="application/json",
-        )
+        answer = {"order_id": name, "status": "fulfilled", "items": [{"code": f"C-{name}"}]}
+        return Response(json.dumps(answer), content_type="application/json")
 
     httpserver.expect_request(_ANY).respond_with_handler(slow)
 

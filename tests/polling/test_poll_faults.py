@@ -6,8 +6,7 @@ import gzip
 import json
 import ssl
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -16,72 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.actions.raw_server import Peer, raw_server
+from tests.polling.answering import BODY, Answer, always, ask_raw, dripping, gigabyte, hanging_up, response, silent
 from tests.polling.asking import actions_of, api, arrive, asking, order_of, poll_of, run, said
 from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
-from webhookctl.adapters.supplier_http import Client, Fixed, OAuth2
 from webhookctl.core.orders import OrderStatus
 from webhookctl.core.outcomes import Asked, Found, NotAnswered, PutOff, SupplierNotAsked
-
-BODY = json.dumps(said("S-1", "done", "CODE-1")).encode()
-Answer = Callable[[Peer], Awaitable[None]]
-
-
-def response(status: str, body: bytes = b"", *headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def always(*answers: bytes) -> Answer:
-    """Answer each request of a connection with the next of `answers`, the last for ever."""
-    turn = iter(answers)
-
-    async def answer(peer: Peer) -> None:
-        while True:
-            await peer.request()
-            await peer.say(next(turn, answers[-1]))
-
-    return answer
-
-
-def ask_raw(
-    store: SqliteStore, answer: Answer, *, deadline_s: float = 5.0, tls: ssl.SSLContext | None = None, **changes: object
-) -> tuple[list[Asked], int]:
-    """Run once against a raw server; return what came of it and how many connections there were."""
-
-    async def all_of_it() -> tuple[list[Asked], int]:
-        async with raw_server(answer, tls) as server, aclosing(Outbound()) as outbound:
-            poll = poll_of(store, asking(api(server.url, **changes), outbound), deadline_s)
-            return await run(poll, applied=store), len(server.connections)
-
-    return asyncio.run(all_of_it())
-
-
-async def silent(peer: Peer) -> None:
-    await peer.request()
-    await asyncio.sleep(60)
-
-
-async def dripping(peer: Peer) -> None:
-    await peer.request()
-    await peer.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-    for byte in BODY * 10:
-        await peer.say(bytes([byte]))
-        await asyncio.sleep(0.2)
-
-
-async def gigabyte(peer: Peer) -> None:
-    await peer.request()
-    await peer.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n")
-    with suppress(ConnectionError):
-        for _ in range(1024):
-            await peer.say(b" " * (1 << 20))
-
-
-async def hanging_up(peer: Peer) -> None:
-    await peer.request()
-    peer.reset()
-
 
 TWICE = gzip.compress(gzip.compress(BODY))
 FAULTS: dict[str, tuple[Answer, str]] = {
@@ -303,112 +242,6 @@ def test_the_same_page_for_ever_is_an_error(store: SqliteStore) -> None:
     (reason,) = [one.reason for one in outcomes if isinstance(one, NotAnswered)]
     assert "the same page again and again" in reason
     assert order_of(store).status is OrderStatus.PENDING
-
-
-def test_a_token_is_fetched_once_and_kept(store: SqliteStore) -> None:
-    """However many questions wait for it, an OAuth2 token is fetched once; a refused one is fetched once more."""
-    arrive(store, *range(1, 21))
-    fetched, seen = list[bytes](), list[str]()
-
-    async def answer(peer: Peer) -> None:
-        while True:
-            first, headers, body = await peer.request()
-            if first.startswith("POST /token"):
-                fetched.append(body)
-                token = json.dumps({"access_token": f"T{len(fetched)}", "expires_in": 3600}).encode()
-                await peer.say(response("200 OK", token))
-            elif headers["authorization"] == "Bearer T1" and len(seen) == 5:
-                seen.append("ended early")
-                await peer.say(response("401 Unauthorized"))
-            else:
-                seen.append(headers["authorization"])
-                number = first.split("/S-")[1].split()[0]
-                await peer.say(response("200 OK", json.dumps(said(f"S-{number}", "open")).encode()))
-
-    async def all_of_it() -> list[Asked]:
-        async with raw_server(answer) as server, aclosing(Outbound()) as outbound:
-            client = Client(f"{server.url}/token", "me", "secret&", audience="https://api.example")
-            one = asking(api(server.url, concurrency=1), outbound, authorisation=OAuth2(client, outbound))
-            return await run(poll_of(store, one))
-
-    outcomes = asyncio.run(all_of_it())
-
-    form = b"grant_type=client_credentials&client_id=me&client_secret=secret%26&audience=https%3A%2F%2Fapi.example"
-    assert fetched == [form, form]
-    assert len(outcomes) == 20
-    assert seen.count("Bearer T1") == 5
-    assert seen.count("Bearer T2") == 15
-
-
-def test_many_that_wait_for_a_token_fetch_one(store: SqliteStore) -> None:
-    """Twenty questions that find the token at its end wait for the one that fetches the next."""
-    arrive(store, 1)
-    fetched = list[bytes]()
-
-    async def answer(peer: Peer) -> None:
-        while True:
-            fetched.append((await peer.request())[2])
-            await asyncio.sleep(0.05)
-            await peer.say(response("200 OK", b'{"access_token": "T", "expires_in": "3600"}'))
-
-    async def all_of_it() -> set[str]:
-        async with raw_server(answer) as server, aclosing(Outbound()) as outbound:
-            proof = OAuth2(Client(f"{server.url}/token", "me", "secret", as_json=True), outbound)
-            return {one["authorization"] for one in await asyncio.gather(*(proof.headers(5) for _ in range(20)))}
-
-    assert asyncio.run(all_of_it()) == {"Bearer T"}
-    assert [json.loads(body)["grant_type"] for body in fetched] == ["client_credentials"]
-
-
-def test_a_refused_client_stops_the_supplier(store: SqliteStore) -> None:
-    """Where no token is given for our client, nothing more is asked, and the sentence names what to mend."""
-    arrive(store, 1, 2)
-
-    async def all_of_it() -> list[Asked]:
-        async with raw_server(always(response("401 Unauthorized"))) as server, aclosing(Outbound()) as outbound:
-            proof = OAuth2(Client(f"{server.url}/token", "me", "wrong"), outbound)
-            return await run(poll_of(store, asking(api(server.url), outbound, authorisation=proof)))
-
-    (stopped,) = [one for one in asyncio.run(all_of_it()) if isinstance(one, SupplierNotAsked)]
-    assert "mend client_id and client_secret" in stopped.reason
-    assert "wrong" not in stopped.reason
-
-
-@pytest.mark.parametrize(
-    ("proof", "expected"),
-    [
-        (Fixed.bearer("T"), ("/orders/S-1", "authorization", "Bearer T")),
-        (Fixed.basic("me", "pass:word"), ("/orders/S-1", "authorization", "Basic bWU6cGFzczp3b3Jk")),
-        (Fixed({"x-api-key": "T"}), ("/orders/S-1", "x-api-key", "T")),
-        (Fixed.parameter("key", "T&1"), ("/orders/S-1?key=T%261", "x-fixed", "always")),
-    ],
-)
-def test_who_asks_is_shown_as_the_supplier_wants_it(
-    store: SqliteStore, proof: Fixed, expected: tuple[str, str, str]
-) -> None:
-    """Bearer, basic, a header of its own or a parameter; fixed headers and ours come along."""
-    arrive(store, 1)
-    seen = list[tuple[str, dict[str, str]]]()
-
-    async def answer(peer: Peer) -> None:
-        first, headers, _ = await peer.request()
-        seen.append((first, headers))
-        await peer.say(response("200 OK", json.dumps(said("S-1", "open")).encode()))
-
-    async def all_of_it() -> None:
-        async with raw_server(answer) as server, aclosing(Outbound()) as outbound:
-            one = asking(api(server.url, headers={"X-Fixed": "always"}), outbound, authorisation=proof)
-            await run(poll_of(store, one))
-
-    asyncio.run(all_of_it())
-
-    ((first, headers),) = seen
-    path, name, value = expected
-    assert first == f"GET {path} HTTP/1.1"
-    assert headers[name] == value
-    assert headers["x-fixed"] == "always"
-    assert headers["accept-encoding"] == "identity"
-    assert "T" not in repr(proof).replace("Tr", "")
 
 
 def test_an_id_never_becomes_another_path(store: SqliteStore) -> None:

@@ -113,7 +113,8 @@ def test_a_plan_and_nothing_more(tmp_path: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("1", "--to", "http://169.254.169.254/", "--allow-url", *WHY), "use https://"),
+        (("1", "--to", "http://[::ffff:169.254.169.254]/", "--allow-url", *WHY), "nothing is ever sent there"),
+        (("1", "--to", "http://staging.shop.example/", "--allow-url", *WHY), "use https://"),
         (("1", "--to", "https://169.254.169.254/", "--allow-url", *WHY), "nothing is ever sent there"),
         (("1", "--to", "https://staging.shop.example/", *WHY), "is another machine"),
         (("1", "--to", "http://127.0.0.1:1/", "--sign", "dmeo", *WHY), "--sign 'dmeo' is neither"),

@@ -6,9 +6,10 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Self
 
 from webhookctl.core.deliveries import Verified
@@ -42,6 +43,13 @@ class Served:
     url: str = ""
     failures: list[BaseException] = field(default_factory=list)
 
+    def live(self, main: Coroutine[Any, Any, None]) -> None:
+        """Run the server to its end, in a thread of its own."""
+        try:
+            run(main)
+        except BaseException as error:  # noqa: BLE001 - told by the test's own thread
+            self.failures.append(error)
+
 
 @contextmanager
 def served(  # noqa: PLR0913 - each test sets one or two
@@ -60,6 +68,7 @@ def served(  # noqa: PLR0913 - each test sets one or two
     sock = listen_on("127.0.0.1", 0)
     serving = Served(sock.getsockname()[1])
     ready = threading.Event()
+    live = partial(serve, sock=sock, tls=tls, grace_s=grace_s, limits=limits, record=serving.refused.append)
 
     async def main() -> None:
         until = asyncio.Event()
@@ -73,31 +82,16 @@ def served(  # noqa: PLR0913 - each test sets one or two
         batcher = Batcher(accept, max_batch=max_batch, timeout_s=commit_timeout)
         app = Receiver({"acme": acme or door()}, batcher.submit, now, record=serving.outcomes.append, **receiver)
         try:
-            await serve(
-                app,
-                sock=sock,
-                until=until,
-                started=started,
-                tls=tls,
-                grace_s=grace_s,
-                limits=limits,
-                record=serving.refused.append,
-            )
+            await live(app, until=until, started=started)
         finally:
             await batcher.close()
-
-    def live() -> None:
-        try:
-            run(main())
-        except BaseException as error:  # noqa: BLE001 - told by the test's own thread
-            serving.failures.append(error)
 
     def join() -> None:
         thread.join(PATIENCE_S)
         assert not thread.is_alive(), "the server did not end"
 
     serving.join = join
-    thread = threading.Thread(target=live)
+    thread = threading.Thread(target=lambda: serving.live(main()))
     thread.start()
     try:
         assert ready.wait(PATIENCE_S)

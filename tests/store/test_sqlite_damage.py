@@ -17,6 +17,7 @@ from tests.store.building import NOW, verified
 from tests.store.damaging import DAMAGES, PAGE, fill, garble, put_orders
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import open_store, open_to_look
+from webhookctl.adapters.store_sqlite.connection import connect
 from webhookctl.adapters.store_sqlite.journal import what_is_lost
 from webhookctl.core.errors import StoreError, WebhookctlError
 from webhookctl.core.ports.checks import Depth, Scope
@@ -72,6 +73,16 @@ def test_what_is_whole_has_no_fault(copied: Path, cipher: Cipher) -> None:
     """At any depth: a check that cries wolf is of no use."""
     for depth in Depth:
         assert _faults(copied, cipher, depth) == set()
+
+
+def test_a_text_that_is_none_any_more_is_damage(copied: Path, cipher: Cipher) -> None:
+    """A flipped byte may leave all of SQLite's structure whole; what stands there is not shown."""
+    with closing(open_store(copied, cipher, create=False)) as store, closing(connect(copied, "mode=rw")) as raw:
+        raw.execute("UPDATE events SET type = CAST(x'1b5d6fff' AS TEXT)")
+        with pytest.raises(StoreError, match="store restore FILE") as told:
+            store.events.walk(EventQuery())
+
+    assert "\x1b" not in str(told.value)
 
 
 def test_an_index_that_is_damaged_hides_nothing(copied: Path, cipher: Cipher) -> None:

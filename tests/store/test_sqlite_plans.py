@@ -116,6 +116,35 @@ def _use_everything(store: SqliteStore) -> None:
     claim_events(store, now=NOW + LEASE)
     for name in ("1", str(delivery_id(1))):
         store.events.get(name)
+    again = _act(store)
+    store.orders.suppliers_of({"ORD-1"})
+    store.orders.references_of({("acme", "SUP-1")})
+    store.orders.get([moved.key])
+    store.orders.record_reveal("acme", "ORD-1", Reveal(NOW, "ann", "why"))
+    moved = store.orders.get([moved.key])[moved.key]
+    by = Intervention(NOW, "ann", "held", "why")
+    decided = Move(moved, restraints=(restraint,), releases=(ActionKind.DELIVER,), intervention=by)
+    low = NewAction("acme", "", ActionKind.TOP_UP, "low:1", cooldown_ms=1)
+    about = NewAction(*moved.key, ActionKind.ALERT, "x", about=ActionKind.DELIVER)
+    store.orders.write([decided, Move(None, (low, about))], now=NOW)
+    store.outbox.resolve(again, ActionState.DONE, by=by, now=NOW)
+    store.outbox.interventions(again)
+    _raise_alarms(store, low)
+    for only_held, overdue_at in ((True, None), (True, NOW), (False, NOW)):
+        store.orders.find(OrderQuery(held=only_held, overdue_at=overdue_at))
+    store.orders.story("acme", "ORD-1")
+    store.upkeep.count_repeats({"acme": 1}, now=NOW)
+    store.upkeep.count_sealed()
+    mark = store.upkeep.rekey(None, limit=2).mark
+    while mark is not None:
+        mark = store.upkeep.rekey(mark, limit=2).mark
+    _use_the_quarantine(store)
+    _report_everything(store)
+    _ask_about_everything(store)
+
+
+def _act(store: SqliteStore) -> str:
+    """Claim, begin, settle and retry actions; returns the id of one that was tried again."""
     claimed = claim_actions(store)
     held = [(one.action.id, one.claim) for one in claimed]
     store.outbox.begin(*held[0], now=NOW)
@@ -129,30 +158,7 @@ def _use_everything(store: SqliteStore) -> None:
     store.outbox.settle([later], now=NOW)
     store.outbox.retry(again.action.id, now=NOW)
     store.outbox.get(again.action.id)
-    store.orders.suppliers_of({"ORD-1"})
-    store.orders.references_of({("acme", "SUP-1")})
-    store.orders.get([moved.key])
-    store.orders.record_reveal("acme", "ORD-1", Reveal(NOW, "ann", "why"))
-    moved = store.orders.get([moved.key])[moved.key]
-    by = Intervention(NOW, "ann", "held", "why")
-    decided = Move(moved, restraints=(restraint,), releases=(ActionKind.DELIVER,), intervention=by)
-    low = NewAction("acme", "", ActionKind.TOP_UP, "low:1", cooldown_ms=1)
-    about = NewAction(*moved.key, ActionKind.ALERT, "x", about=ActionKind.DELIVER)
-    store.orders.write([decided, Move(None, (low, about))], now=NOW)
-    store.outbox.resolve(again.action.id, ActionState.DONE, by=by, now=NOW)
-    store.outbox.interventions(again.action.id)
-    _raise_alarms(store, low)
-    for only_held, overdue_at in ((True, None), (True, NOW), (False, NOW)):
-        store.orders.find(OrderQuery(held=only_held, overdue_at=overdue_at))
-    store.orders.story("acme", "ORD-1")
-    store.upkeep.count_repeats({"acme": 1}, now=NOW)
-    store.upkeep.count_sealed()
-    mark = store.upkeep.rekey(None, limit=2).mark
-    while mark is not None:
-        mark = store.upkeep.rekey(mark, limit=2).mark
-    _use_the_quarantine(store)
-    _report_everything(store)
-    _ask_about_everything(store)
+    return again.action.id
 
 
 def _report_everything(store: SqliteStore) -> None:

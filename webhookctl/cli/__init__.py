@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from webhookctl import __version__
-from webhookctl.cli import completing, output
+from webhookctl.cli import completing, output, values
 from webhookctl.core.errors import ExitCode, StoppedError, StoreBrokenError, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
@@ -104,6 +104,7 @@ def _asked(arguments: Sequence[str]) -> Sequence[str]:
     return arguments[1:] if arguments[:1] and arguments[0].startswith("--config=") else arguments
 
 
+values.make_plain_ones()
 completing.hurry(os.environ)
 _register(_asked(completing.words(os.environ) or sys.argv[1:]))
 

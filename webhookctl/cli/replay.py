@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from webhookctl.cli import consent, options, redelivering, replaying, resending, selection
+from webhookctl.cli import completing, consent, options, redelivering, replaying, resending, selection
 from webhookctl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ What = Annotated[
 ]
 References = Annotated[
     list[str] | None,
-    typer.Option("--reference", help="Only this order reference; with --redeliver several.", show_default=False),
+    typer.Option(
+        "--reference",
+        help="Only this order reference; with --redeliver several.",
+        show_default=False,
+        autocompletion=completing.references,
+    ),
 ]
 Redeliver = Annotated[
     bool, typer.Option("--redeliver", help="Deliver the orders of --reference once more, under new ids.")

@@ -1,6 +1,6 @@
 """What `replay` says and asks where it handles again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from webhookctl.flows.replay import Tally
     from webhookctl.wiring.replaying import Replaying, Walk
 
+_TOLD: Final = 10
+"""Of the events that are left out, so many are named."""
 _AGAIN: Final = "What is done is not done twice: run it again at any time."
 
 # What is said of each count, in the plan and at the end.
@@ -58,6 +60,7 @@ def handle(context: typer.Context, ids: Sequence[str], query: "EventQuery", how:
         with output.progress("Looking", None) as advance:
             plan = replaying.plan(events(), advance)
         _show_plan(plan, how)
+        _tell_left_out(replaying.left_out)
         done = _run(replaying, events, plan, how) if _is_wanted(plan, how) else None
     _end(plan, done, how)
 
@@ -72,6 +75,15 @@ def _show_plan(plan: "Tally", how: How) -> None:
         _table(plan, end=False)
     else:
         output.say("No such event: there is nothing to handle again.")
+
+
+def _tell_left_out(left_out: Collection[int]) -> None:
+    if left_out:
+        named = ", ".join(map(str, sorted(left_out)[:_TOLD]))
+        output.say(
+            f"Left out: {len(left_out)} of which each seemed to stop the worker that handled it ({named}"
+            f"{', …' if len(left_out) > _TOLD else ''}): `webhookctl replay ID` tries one."
+        )
 
 
 def _is_wanted(plan: "Tally", how: How) -> bool:

@@ -52,7 +52,7 @@ def _looked_up(context: typer.Context) -> "tuple[Summary, dict[str, Any]]":
     from webhookctl import wiring
     from webhookctl.flows import report
 
-    settings = wiring.settings(context.obj.config)
+    settings = wiring.place(context.obj.config)
     with looking.store(context, settings) as store:
         now = options.now_ms()
         summary = store.reports.summary(now=now)

@@ -13,13 +13,12 @@ from webhookctl.config.api_settings import ApiSettings, laid_over
 from webhookctl.config.door_settings import CONTRADICTIONS, NOT_NEEDED, DoorSettings, Secrets, is_status_signed
 from webhookctl.config.tables import PositiveDuration, Refusals, UnknownKeyError, by
 from webhookctl.core.errors import SchemeError, SettingsError
-from webhookctl.core.mapping import BodyForm
 from webhookctl.core.mapping import Mapping as BodyMapping
 from webhookctl.core.orders import CodesRule, ConfirmRule, Policy
 from webhookctl.core.ports.supplier import Api
 from webhookctl.core.retries import SECOND
 from webhookctl.core.signatures import Scheme
-from webhookctl.suppliers.schema import overlaid
+from webhookctl.suppliers.schema import are_at_odds, mapping_over, overlaid, scheme_over
 
 
 def _scheme_key(key: str) -> str:
@@ -106,17 +105,16 @@ class SupplierSettings(DoorSettings):
     def _merge(self) -> Self:
         preset = self._preset()
         refusals: list[tuple[str, str]] = []
-        merged = {key: value for key, value in preset.items() if key in Scheme.KEYS} | (self.model_extra or {})
         try:
-            self._scheme = Scheme.parse(merged)
+            self._scheme = scheme_over(preset, self.model_extra or {})
         except SchemeError as error:
             refusals.append((error.key, str(error).removeprefix(f"{error.key} ")))
         try:
-            self._mapping = BodyMapping.parse(overlaid(preset.get("map", {}), self.map))
+            self._mapping = mapping_over(preset, self.map)
         except SettingsError as error:
             key, _, words = str(error).partition(" ")
             refusals.append((key, words))
-        if not refusals and self._mapping.body is BodyForm.FORM and self._scheme.reads_json:
+        if not refusals and are_at_odds(self._scheme, self._mapping):
             refusals.append(("map.body", "must not be form: this scheme looks into the body, which takes JSON"))
         if not refusals:
             refusals += [

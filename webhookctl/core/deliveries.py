@@ -12,6 +12,10 @@ SUPPLIER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """It stands in the URL."""
 
 
+ON_SOMEBODYS_WORD: Final = "none; on the word of "
+"""So begins what is noted as the matched secret of an imported event that no signature proves."""
+
+
 class Via(StrEnum):
     """How we learned of an event."""
 

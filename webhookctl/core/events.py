@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from webhookctl.core.deliveries import Headers, Via
+from webhookctl.core.deliveries import ON_SOMEBODYS_WORD, Headers, Via
 from webhookctl.core.redaction import Code
 
 
@@ -38,6 +38,10 @@ class Item:
     pin: Code | None = None
     media_type: str | None = None
     """What `code` is, where it is no text: `image/png` means the base64 of an image, which is never printed."""
+
+
+STOPS_THE_WORKER: Final = "handling it seems to stop the worker"
+"""So ends the reason of an event that was set aside because whoever began to handle it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,16 @@ class StoredEvent:
     """The public URL as the supplier knows it; empty where the settings named none."""
     unreadable: str | None = None
     """Why headers and body are empty where they were asked for: a sentence that names the key."""
+
+    @property
+    def stops_the_worker(self) -> bool:
+        """True where handling it seems to end the process that does."""
+        return self.state is EventState.DEAD and (self.error or "").endswith(STOPS_THE_WORKER)
+
+    @property
+    def is_imported(self) -> bool:
+        """True where it comes from a file: also what somebody had learned by asking."""
+        return self.via is Via.IMPORT or self.matched.startswith(ON_SOMEBODYS_WORD)
 
     @property
     def place(self) -> "Place":

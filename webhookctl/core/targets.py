@@ -102,6 +102,8 @@ def check_url(url: str, *, named: Collection[Origin], allowed: bool) -> Origin:
         raise UsageError("--to takes a URL, such as http://127.0.0.1:8700/webhooks/acme.") from None
     if urlsplit(url).username is not None or urlsplit(url).password is not None:
         raise UsageError("--to must not hold a user or a password: give them with --header, as a reference.")
+    if (address := parsed(origin.host)) is not None:
+        check_addresses(origin, [address])  # first: no other way to name it would help
     if origin.says_loopback or origin in named:
         return origin
     if not allowed:

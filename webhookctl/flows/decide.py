@@ -10,6 +10,7 @@ from webhookctl.core.orders import (
     ActionState,
     Intervention,
     Move,
+    done_before,
     hold,
     redeliver,
     release,
@@ -39,6 +40,16 @@ def release_order(
         return release(found.order, states, by, refund=refund, although_refunded=although_refunded)
 
     _decide(orders, key, by, move)
+    return _decided(orders, key)
+
+
+def settle_imported(orders: Orders, key: tuple[str, str], by: Intervention) -> list[Action]:
+    """Say of an imported order that what it asks for was done before; returns its actions as they are then."""
+    _decide(orders, key, by, lambda found: done_before(found.order, by))
+    return _decided(orders, key)
+
+
+def _decided(orders: Orders, key: tuple[str, str]) -> list[Action]:
     after = orders.story(*key)
     return [action for action in after.actions if action.kind in _DECIDED] if after else []
 

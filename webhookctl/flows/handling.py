@@ -10,7 +10,17 @@ from webhookctl.core.errors import RowError
 from webhookctl.core.events import Event, EventState, EventType, Spoken, StoredEvent, Unmapped
 from webhookctl.core.mapping import Mapping as Places
 from webhookctl.core.mapping import read
-from webhookctl.core.orders import ActionKind, ConfirmRule, Move, NewAction, Order, Policy, advance, advance_again
+from webhookctl.core.orders import (
+    ActionKind,
+    ConfirmRule,
+    Move,
+    NewAction,
+    Order,
+    Policy,
+    advance,
+    advance_again,
+    held_back,
+)
 from webhookctl.core.ports.events import Application
 from webhookctl.core.ports.orders import Orders
 
@@ -38,6 +48,7 @@ class Reading:
     """None: it is handled again, as `before` says it stood."""
     key: bytes | None = None
     before: StoredEvent | None = None
+    is_imported: bool = False
 
     @property
     def was_handled(self) -> bool:
@@ -74,7 +85,7 @@ class Handling:
         said = reading.said
         if supplier.policy.confirm is ConfirmRule.POLL and event.via is not Via.POLL:
             said = tuple(map(_hinted, said))
-        return Reading(event.id, said, claim, reading.key, before)
+        return Reading(event.id, said, claim, reading.key, before, event.is_imported)
 
     def known(self, readings: Sequence[Reading], moved: "Moved | None" = None) -> "Known":
         """Look up the orders that `readings` speak of; those that are in `moved` are as that says."""
@@ -135,6 +146,8 @@ class Handling:
         step = advance_again if reading.had_its_say(found) else advance
         policy, elsewhere = self.suppliers[found.supplier].policy, known.at_suppliers(found.reference or "")
         move = step(order, found, policy, known_at=elsewhere, now=now)
+        if reading.is_imported:
+            move = held_back(move, order)
         known.remember(move)
         return _Taken(found, EventState.DONE, "; ".join(filter(None, (move.note, found.note))) or None, move)
 

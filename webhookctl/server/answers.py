@@ -64,4 +64,5 @@ REFUSALS: Final = {
     HTTPStatus.REQUEST_TIMEOUT: _answer(408, b"too slow\n", _CLOSE),
     HTTPStatus.EXPECTATION_FAILED: _answer(417, b"can't be met\n", _CLOSE),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: _answer(431, b"too large\n", _CLOSE),
+    HTTPStatus.SERVICE_UNAVAILABLE: STOPPING,
 }

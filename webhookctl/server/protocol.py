@@ -132,7 +132,7 @@ class Protocol(HttpToolsProtocol):
             if self._ahead:
                 self._make_cycle()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._refuse(*(self._refusal or (HTTPStatus.BAD_REQUEST, f"not HTTP as we read it: {_first_line(error)}")))
+            self._refuse(*(self._refusal or _blamed(error)))
             return
         if self._mixed:
             return
@@ -387,3 +387,10 @@ class Protocol(HttpToolsProtocol):
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
+
+
+def _blamed(error: Exception) -> tuple[HTTPStatus, str]:
+    """Say whose fault it is that no request came of the bytes: a 400 for want of memory would lose a delivery."""
+    if isinstance(error.__context__, MemoryError):
+        return HTTPStatus.SERVICE_UNAVAILABLE, "there is no memory left"
+    return HTTPStatus.BAD_REQUEST, f"not HTTP as we read it: {_first_line(error)}"

@@ -102,6 +102,9 @@ class Receiver:
             answer = await self._answered(scope, receive)
         except asyncio.CancelledError:  # the server's grace is over: this is what is left to say
             answer = answers.STOPPING
+        except Exception as error:  # noqa: BLE001 - want of memory above all: the supplier must try again
+            door = self._doors.get(scope["raw_path"])
+            answer = self._unstored(door.name if door else "", error)
         if answer:
             await send(answer.start)
             await send(answer.body)
@@ -111,7 +114,10 @@ class Receiver:
 
         Of `scope` only the path as it came, the method, the headers and the client are looked at.
         """
-        door = self._entered(scope, len(body))
+        try:
+            door = self._entered(scope, len(body))
+        except Exception as error:  # noqa: BLE001 - as below
+            return self._unstored("", error)
         if isinstance(door, Answer):
             return door
         try:

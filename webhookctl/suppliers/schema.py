@@ -128,6 +128,21 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
     return {**below, **above, **both}
 
 
+def scheme_over(preset: Mapping[str, Any], written: Mapping[str, Any]) -> Scheme:
+    """Return how a supplier signs by its preset and what is said against that; raises `SchemeError`."""
+    return Scheme.parse({key: value for key, value in preset.items() if key in Scheme.KEYS} | dict(written))
+
+
+def mapping_over(preset: Mapping[str, Any], written: Mapping[str, Any]) -> BodyMapping:
+    """Return where a supplier's JSON has what, by its preset and the `map` over that; raises `SettingsError`."""
+    return BodyMapping.parse(overlaid(preset.get("map", {}), written))
+
+
+def are_at_odds(scheme: Scheme, mapping: BodyMapping) -> bool:
+    """Does the scheme look for something in a body that is a form?"""
+    return mapping.body is BodyForm.FORM and scheme.reads_json
+
+
 def _other(
     name: str, key: str, written: Mapping[str, Any], read: Callable[[str], Mapping[str, Any]]
 ) -> Mapping[str, Any]:
@@ -166,7 +181,7 @@ def _check_whole(name: str, table: Mapping[str, Any]) -> None:
             api.check(table["api"])
     except SettingsError as error:
         raise SettingsError(f"The preset {name}.toml: {_ended(str(error))}") from None
-    if mapping.body is BodyForm.FORM and scheme.reads_json:
+    if are_at_odds(scheme, mapping):
         raise fault(name, "map.body", "must not be form: this scheme looks for something in the body, which takes JSON")
 
 

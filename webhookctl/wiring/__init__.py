@@ -5,10 +5,10 @@ import os
 import re
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl import settings_file
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher, parse_key
@@ -21,7 +21,7 @@ from webhookctl.secrets import SecretRef
 from webhookctl.settings_file import DEMO_MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from webhookctl.config import Settings, SupplierSettings
     from webhookctl.core.events import StoredEvent
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from webhookctl.core.quarantine import Rejected
     from webhookctl.flows.order_files import Reading
     from webhookctl.flows.report import Proof
+    from webhookctl.wiring.glance import Door
 
 # Linux: the one that goes on while the machine sleeps.
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 _FILE: Final = re.compile(r"sqlite:(?!//|:memory:)[^\0]+")
-_STORE_VARIABLES: Final = "WEBHOOKCTL_STORE"
-"""How the variables begin that set something of [store]."""
+_OF_KEEPING: Final = frozenset({"backup_every", "backup_to", "keep", "retention"})
+"""What [store] says beside where it lies and what opens it."""
 
 
 def now_ms() -> int:
@@ -100,35 +101,44 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the store lies: as much of the settings as a list needs, by the same names."""
+    """Where the store lies: as much of the settings as a list needs, by the same names; see `glance` for a page."""
 
     store: File
     folder: Path
     suppliers: tuple[str, ...]
     """Their names, as they are written."""
+    source: Path
+    """The file that was read."""
+    table: "Mapping[str, Any]" = field(repr=False)
+    """What is written there, of which nothing else was checked."""
 
 
 def place(named: Path | None) -> "Settings | Place":
-    """Find the store by the settings' [store] alone, where that says nothing but a file and its keys.
+    """Find the store by the settings' [store] alone, where that is a file with keys and no variable says otherwise.
 
-    So lists are quick, and can be had though a supplier's table has a fault. Where anything else stands there or in
-    the environment all the settings are read and checked; raises what `settings` raises.
+    So lists are quick, and can be had though a supplier's table has a fault. Else all the settings are read and
+    checked; raises what `settings` raises.
     """
     found = settings_file.find(named, os.environ, Path.cwd())
-    if found is not None and not any(name.startswith(_STORE_VARIABLES) for name in os.environ):
+    if found is not None and not is_set_elsewhere("store"):
         table = settings_file.parsed(found)
         match (table.get("store"), table.get("suppliers", {})):
             case ({"url": str(url), "keys": [*keys], **others}, {**suppliers}) if (
-                _FILE.fullmatch(url) and keys and not others
+                _FILE.fullmatch(url) and keys and others.keys() <= _OF_KEEPING
             ):
                 folder = found.absolute().parent
                 with suppress(SettingsError):  # said below, with where it stands
                     file = File(folder / url.removeprefix("sqlite:"), tuple(map(SecretRef.parse, keys)))
-                    return Place(file, folder, tuple(map(str, suppliers)))
+                    return Place(file, folder, tuple(map(str, suppliers)), found, table)
     return settings(named)
 
 
-def store_path(settings: "Settings") -> Path:
+def is_set_elsewhere(table: str) -> bool:
+    """Return whether a variable sets something in this table of the settings, or may well do so."""
+    return any(name.upper().startswith(settings_file.PREFIX + table.upper()) for name in os.environ)
+
+
+def store_path(settings: "Settings | Place") -> Path:
     """Return where the store lies."""
     return settings.store.path
 
@@ -186,20 +196,28 @@ def supplier_named(settings: "Settings", name: str) -> "SupplierSettings":
     return settings.suppliers[name]
 
 
-def mapping(settings: "Settings", supplier: str) -> "Places | None":
+def mapping(settings: "Settings | Place", supplier: str) -> "Places | None":
     """Return where this supplier's JSON has what; None for one that is not in the settings any more."""
-    known = settings.suppliers.get(supplier)
+    known = _door(settings, supplier)
     return known.mapping if known else None
 
 
-def proof(settings: "Settings", supplier: str) -> "Proof":
+def proof(settings: "Settings | Place", supplier: str) -> "Proof":
     """Return where this supplier sends its signature or token; nowhere for one that is not in the settings any more."""
     from webhookctl.flows.report import Proof  # noqa: PLC0415 - for whoever shows what was sent
 
-    known = settings.suppliers.get(supplier)
+    known = _door(settings, supplier)
     if known is None:
         return Proof()
     return Proof(frozenset(name.key for name in known.scheme.signature_header), known.scheme.signature_pointer)
+
+
+def _door(settings: "Settings | Place", supplier: str) -> "Door | SupplierSettings | None":
+    if isinstance(settings, Place):
+        from webhookctl.wiring import glance  # noqa: PLC0415 - only whoever has read nothing more needs it
+
+        return glance.door(settings, supplier)
+    return settings.suppliers.get(supplier)
 
 
 def secret_references(settings: "Settings", supplier: str | None) -> dict[str, list[str]]:
@@ -208,13 +226,21 @@ def secret_references(settings: "Settings", supplier: str | None) -> dict[str, l
     return {name: [str(one) for one in known.secrets or known.path_secret] for name, known in chosen.items()}
 
 
-def asked_suppliers(settings: "Settings") -> list[str]:
+def asked_suppliers(settings: "Settings | Place") -> list[str]:
     """Return the suppliers that can be asked about their orders."""
+    if isinstance(settings, Place):
+        from webhookctl.wiring import glance  # noqa: PLC0415 - as above
+
+        return glance.asked_suppliers(settings)
     return [name for name, one in settings.suppliers.items() if one.asked is not None]
 
 
-def handled_kinds(settings: "Settings") -> frozenset[ActionKind]:
+def handled_kinds(settings: "Settings | Place") -> frozenset[ActionKind]:
     """Return the kinds of action that somebody carries out."""
+    if isinstance(settings, Place):
+        from webhookctl.wiring import glance  # noqa: PLC0415 - as above
+
+        return glance.handled_kinds(settings)
     return frozenset(settings.actions.by_kind())
 
 
@@ -223,8 +249,12 @@ def policies(settings: "Settings") -> "dict[str, Policy]":
     return {name: supplier.policy for name, supplier in settings.suppliers.items()}
 
 
-def return_window(settings: "Settings", supplier: str) -> int | None:
+def return_window(settings: "Settings | Place", supplier: str) -> int | None:
     """Return how long this supplier takes an order back, in milliseconds; None where it is not known."""
+    if isinstance(settings, Place):
+        from webhookctl.wiring import glance  # noqa: PLC0415 - as above
+
+        return glance.return_window(settings, supplier)
     known = settings.suppliers.get(supplier)
     return known.policy.return_window_ms if known else None
 

@@ -24,6 +24,8 @@ class Replaying:
     def __init__(self, settings: Settings, store: SqliteStore) -> None:
         self._store = store
         self._newest = store.feed.newest()
+        self.left_out = set[int]()
+        """Events that were meant, and are only handled where they are named."""
         suppliers = {name: Supplier(one.mapping, one.policy) for name, one in settings.suppliers.items()}
         self._replay = flow.Replay(store.events, Judge(store.events, store.orders, suppliers))
 
@@ -31,7 +33,15 @@ class Replaying:
         """Return what walks through the events that are meant, in order of arrival: what arrives later is not."""
         if numbers := list(ids):
             return lambda: iter(sorted({one.id: one for one in self._named(numbers)}.values(), key=_place))
-        return lambda: flow.selected(self._store.events, query, newest=self._newest, missing=missing)
+        return lambda: self._selected(query, missing=missing)
+
+    def _selected(self, query: EventQuery, *, missing: bool) -> Iterator[StoredEvent]:
+        """Leave out what would end this process as it ended the worker: each run would come no further."""
+        for event in flow.selected(self._store.events, query, newest=self._newest, missing=missing):
+            if event.stops_the_worker:
+                self.left_out.add(event.id)
+            else:
+                yield event
 
     def _named(self, ids: Iterable[str]) -> list[StoredEvent]:
         return [stored_event(self._store, one) for one in ids]

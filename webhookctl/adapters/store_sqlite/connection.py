@@ -42,6 +42,8 @@ _WORDS: Final = {
     "with `webhookctl store restore FILE`",
 }
 
+_NO_TEXT: Final = "Could not decode to UTF-8"
+"""Python's own words, without a code of SQLite."""
 
 _LEFT_OPEN: Final = list["sqlite3.Connection"]()
 """What nobody refers to Python closes. Whoever ends for a `StoreBrokenError` must not wait for Python's own end."""
@@ -274,6 +276,8 @@ class Connection:
             )
         if code == _FULL or self._is_out_of_space(error):
             return StoreFullError(f"There is no space left for the store {self.path}: free some on its disk.")
+        if _NO_TEXT in str(error):  # which it quotes, whatever it is by now
+            return StoreError(f"The store {self.path} {_WORDS[_CORRUPT]} (a text in it is none any more).")
         kind = StoreError if self._broken is None else StoreBrokenError
         return kind(f"The store {self.path} {_WORDS.get(code, 'failed')} ({error}).")
 

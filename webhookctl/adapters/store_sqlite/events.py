@@ -13,30 +13,44 @@ from webhookctl.adapters.store_sqlite.event_queries import behind, counts, here,
 from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, SPOKEN, queue_sealed, spoken, spoken_of, stored_event
 from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened, open_delivery
 from webhookctl.core.errors import RowError, SealedError, UsageError
-from webhookctl.core.events import Place, StoredEvent
+from webhookctl.core.events import STOPS_THE_WORKER, Place, StoredEvent
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.events import Application, Applied, ClaimedEvent, EventQuery, Unreadable
 from webhookctl.core.ports.orders import Reveal
 
 CLAIMS_AT_MOST: Final = 5
 """An event that was claimed this often and never applied takes its worker down with it: it is set aside."""
+_ALONE_FROM: Final = 2
+"""An event that was claimed this often and never applied is claimed alone, so that its neighbours are not set aside too
+if it is the one that takes the worker down."""
 
 _FREE: Final = "state = 'queued' AND (claimed_until IS NULL OR claimed_until <= :now)"
 _IS_ANY_FREE: Final = f"SELECT 1 FROM events INDEXED BY events_queue WHERE {_FREE} LIMIT 1"  # noqa: S608 - our own words
 _SET_ASIDE: Final = f"""
     UPDATE events SET state = 'dead', claim = NULL, claimed_until = NULL,
-        error = 'claimed ' || attempts || ' times without being applied: handling it seems to stop the worker'
+        error = 'claimed ' || attempts || ' times without being applied: {STOPS_THE_WORKER}'
             || coalesce(' (' || error || ')', '')
     WHERE id IN (
         SELECT id FROM (
             SELECT id, attempts FROM events INDEXED BY events_queue WHERE {_FREE} ORDER BY id LIMIT :limit
         ) WHERE attempts >= :most
     )"""  # noqa: S608 - our own words
-_CLAIM: Final = f"""
+_CLAIM: Final = """
     UPDATE events SET claim = :claim, claimed_until = :until, attempts = attempts + 1
-    WHERE id IN (
-        SELECT id FROM events INDEXED BY events_queue WHERE {_FREE} AND attempts < :most ORDER BY id LIMIT :limit
-    ) RETURNING {COLUMNS}, sealed"""  # noqa: S608 - our own words
+    WHERE id IN ({chosen}) RETURNING {columns}, sealed"""
+_CLAIM_ONE: Final = _CLAIM.format(
+    columns=COLUMNS,
+    chosen=f"""
+        SELECT id FROM (
+            SELECT id, attempts FROM events INDEXED BY events_queue WHERE {_FREE} ORDER BY id LIMIT :limit
+        ) WHERE attempts >= :alone ORDER BY id LIMIT 1""",  # noqa: S608 - our own words
+)
+_CLAIM_SOME: Final = _CLAIM.format(
+    columns=COLUMNS,
+    chosen=f"""
+        SELECT id FROM events INDEXED BY events_queue WHERE {_FREE} AND attempts < :most
+        ORDER BY id LIMIT :limit""",  # noqa: S608 - our own words
+)
 
 # Which secret matched last is noted here, as intake only appends. What was polled matched none.
 _NOTE_SECRETS: Final = """
@@ -70,12 +84,13 @@ class SqliteEvents:
     def claim(self, *, now: int, limit: int, lease_ms: int) -> list[ClaimedEvent | Unreadable]:
         claim = secrets.token_hex(8)
         names = {"now": now, "limit": limit, "most": CLAIMS_AT_MOST, "claim": claim, "until": now + lease_ms}
+        names["alone"] = _ALONE_FROM
         with self.connection.reading() as raw:  # a worker that finds nothing must not take the lock that intake needs
             if raw.execute(_IS_ANY_FREE, {"now": now}).fetchone() is None:
                 return []
         with self.connection.writing() as raw:
             raw.execute(_SET_ASIDE, names)
-            rows = raw.execute(_CLAIM, names).fetchall()
+            rows = raw.execute(_CLAIM_ONE, names).fetchall() or raw.execute(_CLAIM_SOME, names).fetchall()
         return [self._claimed(row, claim) for row in sorted(rows, key=_row_number)]
 
     def apply(self, applications: Sequence[Application], *, now: int) -> list[Applied]:

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add `export`."""
     app.command(
         epilog="Try: webhookctl events export --since 7d --format csv > week.csv, "
-        "webhookctl events export --reveal --reason 'moving to a new server' --out events.jsonl."
+        "webhookctl events export --reveal --reason 'for the archive' --out events.jsonl."
     )(export)
 
 

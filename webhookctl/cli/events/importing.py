@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from webhookctl.cli import consent, options, output, streams
+from webhookctl.core.deliveries import ON_SOMEBODYS_WORD
 from webhookctl.core.errors import ExitCode, StoreError, UsageError
 from webhookctl.flows import event_files
 from webhookctl.flows.import_events import Fate, Report
@@ -19,6 +20,10 @@ _WORDS = {
     Fate.HERE: "here already",
     Fate.REFUSED: "refused",
 }
+_HELD = (
+    "The worker sees where they move orders. What these would ask of your shop is held, as it may have been done where "
+    "the file comes from: `webhookctl orders release` says what becomes of it, `webhookctl orders list --held` of whom."
+)
 Unsigned = Annotated[
     bool, typer.Option("--unsigned", help="Take what no signature proves, too, on your word; needs --reason.")
 ]
@@ -46,6 +51,7 @@ def import_(
     A file can be forged: what it says of a secret that matched counts for nothing. What no signature proves (its secret
     is gone, it was learned by asking, its supplier signs nothing) is refused, unless --unsigned takes it on your word.
     What is here already is passed over, and an event that came twice is handled once. May be run again at any time.
+    Orders that become known so are held, as what they ask for may have been done before: `orders release` lets them go.
     """
     from webhookctl import wiring
     from webhookctl.wiring import importing
@@ -65,7 +71,7 @@ def import_(
 def _voucher(who: str, reason: str) -> str:
     if not reason.strip():
         raise UsageError("--unsigned needs --reason: say why this file is to be believed; it is kept with each event.")
-    return f"none; on the word of {who}: {reason}"
+    return f"{ON_SOMEBODYS_WORD}{who}: {reason}"
 
 
 def _planned(work: "Import", file: Path) -> Report:
@@ -104,4 +110,4 @@ def _tell(report: Report, *, changes: bool, as_json: bool) -> None:
     told = ", ".join(f"{report.counts[fate]} {word}" for fate, word in _WORDS.items() if report.counts[fate])
     output.say(f"{'' if changes else 'Nothing was changed; it would be: '}{told or 'nothing in it'}.")
     if changes and report.taken:
-        output.say("The worker handles them like any others, and each effect once.")
+        output.say(_HELD)

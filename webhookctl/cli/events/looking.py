@@ -8,6 +8,7 @@ from webhookctl.cli import completing, looking, options, output, selection
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings
+    from webhookctl.wiring import Place
 
 _COLUMNS = ("ID", "Received", "Supplier", "Type", "Reference", "State", "Reason")
 
@@ -75,7 +76,7 @@ def show(
     from webhookctl import wiring
     from webhookctl.flows import report
 
-    settings = wiring.settings(context.obj.config)
+    settings = wiring.place(context.obj.config)
     if raw:
         return _emit_raw(settings, event_id, reason)
     with looking.store(context, settings) as store:
@@ -86,7 +87,7 @@ def show(
     return output.show_json(page) if as_json else _print(page, utc=utc)
 
 
-def _emit_raw(settings: "Settings", event_id: str, reason: str) -> None:
+def _emit_raw(settings: "Settings | Place", event_id: str, reason: str) -> None:
     from webhookctl import wiring
     from webhookctl.core.ports.orders import Reveal
     from webhookctl.flows import reveal

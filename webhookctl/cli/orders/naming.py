@@ -10,6 +10,9 @@ from webhookctl.core.errors import NotFoundError, UsageError
 TheReference = Annotated[
     str, typer.Argument(metavar="REF", help="The shop's own order id.", autocompletion=completing.references)
 ]
+TheReferences = Annotated[
+    list[str], typer.Argument(metavar="REF...", help="The shop's own order ids.", autocompletion=completing.references)
+]
 
 
 def supplier_of(store: Any, reference: str, supplier: str | None) -> str:  # noqa: ANN401 - any back-end's store

@@ -64,7 +64,7 @@ def show(
     from webhookctl import wiring
     from webhookctl.flows import report
 
-    settings = wiring.settings(context.obj.config)
+    settings = wiring.place(context.obj.config)
     with looking.store(context, settings) as store:
         story = store.orders.story(supplier_of(store, reference, supplier), reference)
     if story is None:

@@ -17,7 +17,8 @@ from webhookctl.core.orders.advancing import (
     Policy,
     advance,
 )
-from webhookctl.core.orders.deciding import hold, redeliver, release
+from webhookctl.core.orders.deciding import done_before, hold, redeliver, release
+from webhookctl.core.orders.imported import IMPORTED, held_back
 from webhookctl.core.orders.past import REFERENCE_USED, refuse_pruned
 from webhookctl.core.orders.progress import how_far, return_until
 from webhookctl.core.orders.records import (
@@ -43,6 +44,7 @@ __all__ = [
     "HINT_ASKED",
     "HINT_UNASKED",
     "HINT_UNKNOWN",
+    "IMPORTED",
     "KNOWN_ELSEWHERE",
     "OPEN",
     "OTHER_CODES",
@@ -69,6 +71,8 @@ __all__ = [
     "Restraint",
     "advance",
     "advance_again",
+    "done_before",
+    "held_back",
     "hold",
     "how_far",
     "paid",

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from webhookctl.core.errors import UsageError
+from webhookctl.core.orders.imported import IMPORTED
 from webhookctl.core.orders.past import refuse_pruned
 from webhookctl.core.orders.records import (
     OPEN,
@@ -96,6 +97,22 @@ def _choice(
     delivers = order.status is OrderStatus.FULFILLED and not is_cancelled and not refund
     kinds = (ActionKind.DELIVER, ActionKind.REFUND)
     return kinds if delivers else (kinds[1], kinds[0])
+
+
+def done_before(order: Order, intervention: Intervention) -> Move:
+    """Take it on a person's word that the shop has had what an imported order asks for: nothing of it goes out.
+
+    Raises `UsageError` for an order of which this is not the question, or not yet: its `deliver` would come later.
+    """
+    if order.held != IMPORTED or order.status in OPEN:
+        raise UsageError(
+            f"Order {order.reference} is {order.status}, held: {order.held or 'no'}. Only of one that came from a file "
+            "and has ended can it be said that it was done before."
+        )
+    after = replace(order, held=None, released=order.held, updated_at=intervention.at)
+    kinds = (ActionKind.DELIVER, ActionKind.REFUND)
+    done = tuple(Restraint(kind, ActionState.DONE, f"done before, says {intervention.who}") for kind in kinds)
+    return Move(after, restraints=done, intervention=intervention, keeps_items=True)
 
 
 _FIRST: Final[Mapping[ActionState, str]] = {

@@ -1,7 +1,5 @@
 """Settings are right, or refused in words that say where and what to do."""
 
-import os
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,71 +8,47 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from webhookctl.config import Address, SecretRef, Settings, demo_settings, find, load, make_demo, refuse_public
+from tests.config.writing import ACME, CANARY, SHOP, STORE, loaded, refusal
+from webhookctl.config import Address, load
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.orders import ActionKind, CodesRule
 from webhookctl.core.ports.handler import Repeat
 
-CANARY = "canary-3f9c1e7a5b2d"
-STORE = '[store]\nurl = "sqlite:webhookctl.db"\nkeys = ["file:webhookctl.key"]\n'
-ACME = STORE + '[suppliers.acme]\npreset = "generic"\nsecrets = ["env:ACME"]\n'
-SHOP = STORE + '[actions.deliver]\nhttp = "http://127.0.0.1:8000/x"\nsecret = "env:SHOP"\n'
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "webhookctl.toml"
-
-
-def loaded(file: Path, text: str, **environ: str) -> Settings:
-    file.write_text(text)
-    return load(file, environ)
-
-
+EVERYTHING = """
+[store]
+url = "sqlite:data/shop.db"
+keys = ["file:new.key", "credential:old.key"]
+[serve]
+listen = "[::1]:9000"
+max_body = "512KiB"
+tls_cert = "cert.pem"
+tls_key = "/tls/key.pem"
+grace = "1m30s"
+admin = "127.0.0.1:9001"
+admin_token = "env:ADMIN"
+[alarms]
+undelivered_after = "5m"
+[suppliers.acme]
+preset = "generic"
+secrets = ["env:ACME", "env:ACME_OLD"]
+allow_short = true
+sla = "15m"
+codes = "none"
+low_balance = "250.00"
+balance_cooldown = "2h"
+return_window = "24h"
+[actions.deliver]
+http = "https://shop.example/deliveries"
+secret = "env:SHOP"
+timeout = "2.5s"
+retry = { first = "1s", longest = "1h", give_up_after = "7d" }
+"""
 NOTIFY = STORE + "[actions.alert]\nnotify = ['env:X']\n"
-
-
-def refusal(file: Path, text: str | bytes, **environ: str) -> str:
-    file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(SettingsError) as caught:
-        load(file, environ)
-    return str(caught.value)
 
 
 def test_reads_everything_that_can_be_set(file: Path) -> None:
     """Each key arrives as its value: paths absolute, durations in milliseconds, sizes in bytes."""
-    settings = loaded(
-        file,
-        """
-        [store]
-        url = "sqlite:data/shop.db"
-        keys = ["file:new.key", "credential:old.key"]
-        [serve]
-        listen = "[::1]:9000"
-        max_body = "512KiB"
-        tls_cert = "cert.pem"
-        tls_key = "/tls/key.pem"
-        grace = "1m30s"
-        admin = "127.0.0.1:9001"
-        admin_token = "env:ADMIN"
-        [alarms]
-        undelivered_after = "5m"
-        [suppliers.acme]
-        preset = "generic"
-        secrets = ["env:ACME", "env:ACME_OLD"]
-        allow_short = true
-        sla = "15m"
-        codes = "none"
-        low_balance = "250.00"
-        balance_cooldown = "2h"
-        return_window = "24h"
-        [actions.deliver]
-        http = "https://shop.example/deliveries"
-        secret = "env:SHOP"
-        timeout = "2.5s"
-        retry = { first = "1s", longest = "1h", give_up_after = "7d" }
-        """,
-    )
+    settings = loaded(file, EVERYTHING)
 
     assert settings.source == file
     assert settings.store.path == file.parent / "data/shop.db"
@@ -279,123 +253,6 @@ def test_an_unreadable_file_is_named(tmp_path: Path, break_it: str) -> None:
         load(path, {})
 
 
-def test_environment_wins_over_file_and_flags_over_both(file: Path) -> None:
-    """Flags, environment, file: the first that says something holds."""
-    file.write_text(ACME + '[serve]\nlisten = "127.0.0.1:1"\ngrace = "1s"\nmax_body = "1MiB"')
-    environ = {"WEBHOOKCTL_SERVE__LISTEN": "127.0.0.1:2", "WEBHOOKCTL_SERVE__GRACE": "2s"}
-
-    settings = load(file, environ, {"serve.listen": "127.0.0.1:3"})
-
-    assert settings.serve.listen.port == 3
-    assert settings.serve.grace == 2000
-    assert settings.serve.max_body == 1024 * 1024
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("WEBHOOKCTL_SUPPLIERS__ACME_EU__SECRETS", '["env:A", "env:B"]'),
-        ("WEBHOOKCTL_SUPPLIERS__ACME_EU__ALLOW_SHORT", "true"),
-        ("WEBHOOKCTL_SERVE__LISTEN", "[::1]:8700"),
-        ("WEBHOOKCTL_ACTIONS__ALERT__COMMAND", '["/bin/true"]'),
-    ],
-)
-def test_environment_reaches_every_kind_of_value(file: Path, name: str, value: str) -> None:
-    """Lists and booleans are written as in TOML; a hyphen in a supplier's name is an underscore."""
-    text = ACME.replace("acme", "acme-eu") + "[actions.alert]\n" + ("" if "COMMAND" in name else "log = true")
-    settings = loaded(file, text, **{name: value})
-
-    acme = settings.suppliers["acme-eu"]
-    seen = {
-        "SECRETS": list(map(str, acme.secrets)) == ["env:A", "env:B"],
-        "SHORT": acme.allow_short,
-        "LISTEN": settings.serve.listen.host == "::1",
-        "COMMAND": settings.actions.alert.command == ("/bin/true",),
-    }
-    assert seen[name.rpartition("_")[2]]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        (
-            "WEBHOOKCTL_STORE_URL",
-            "x",
-            "variable WEBHOOKCTL_STORE_URL is no setting; did you mean WEBHOOKCTL_STORE__URL?",
-        ),
-        ("WEBHOOKCTL_SERVE__LISTN", "x", "did you mean WEBHOOKCTL_SERVE__LISTEN?"),
-        ("WEBHOOKCTL_SUPPLIERS__ACME__SEKRETS", "x", "did you mean WEBHOOKCTL_SUPPLIERS__ACME__SECRETS?"),
-        ("WEBHOOKCTL_SERVE__LISTEN", CANARY, "serve.listen (set by WEBHOOKCTL_SERVE__LISTEN) must be an address"),
-        (
-            "WEBHOOKCTL_STORE__KEYS",
-            f'["{CANARY}"]',
-            "store.keys[0] (set by WEBHOOKCTL_STORE__KEYS) must be a reference",
-        ),
-        ("WEBHOOKCTL_STORE__URL__X", "x", "WEBHOOKCTL_STORE__URL__X sets store.url.x, but url holds no other settings"),
-        ("WEBHOOKCTL_", "x", "the environment variable WEBHOOKCTL_ is no setting"),
-    ],
-)
-def test_a_mistyped_variable_is_refused(file: Path, name: str, value: str, words: str) -> None:
-    """A variable of ours that means nothing is refused with the nearest right one, its value unseen."""
-    sentence = refusal(file, ACME, **{name: value})
-
-    assert words in sentence
-    assert CANARY not in sentence
-
-
-@pytest.mark.parametrize(
-    "variable",
-    [
-        "WEBHOOKCTL_CONFIG=x.toml",
-        "WEBHOOKCTL_TRACEBACK=1",
-        "WEBHOOKCTL_REFERENCE=ORD-1",
-        "WEBHOOKCTL_SERVICE_HOST=10.0.0.1",
-        "WEBHOOKCTL_PORT=tcp://10.0.0.1:8700",
-        "WEBHOOKCTL_PORT_8700_TCP_ADDR=10.0.0.1",
-        "WEBHOOKCTL_ACME_SECRET=x",
-    ],
-)
-def test_variables_that_are_no_settings_pass(file: Path, variable: str) -> None:
-    """The command line's own, a handler's, Kubernetes' and those that hold a referenced secret are left alone."""
-    name, _, value = variable.partition("=")
-
-    settings = loaded(file, ACME.replace("env:ACME", "env:WEBHOOKCTL_ACME_SECRET"), **{name: value})
-
-    assert list(settings.suppliers) == ["acme"]
-
-
-def test_finds_the_nearest_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--config, WEBHOOKCTL_CONFIG, the working folder, the user's, the system's: the first that there is."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user"))
-    flag, named, cwd = tmp_path / "flag.toml", tmp_path / "named.toml", tmp_path / "cwd"
-    user, system = tmp_path / "user/webhookctl/webhookctl.toml", tmp_path / "etc/webhookctl.toml"
-    files = [flag, named, cwd / "webhookctl.toml", user, system]
-    for each in files:
-        each.parent.mkdir(parents=True, exist_ok=True)
-        each.touch()
-
-    found = []
-    for number in range(5):
-        environ = {"WEBHOOKCTL_CONFIG": str(named)} if number < 2 else {}
-        found.append(find(flag if number < 1 else None, environ, cwd, system=system))
-        files[number].unlink()
-
-    assert found == files
-    assert find(None, {"WEBHOOKCTL_CONFIG": ""}, cwd, system=system) is None
-
-
-@pytest.mark.parametrize("by", ["flag", "variable"])
-def test_a_named_file_must_be_there(tmp_path: Path, by: str) -> None:
-    """A settings file that was asked for is never silently passed over for another."""
-    explicit = Path("gone.toml") if by == "flag" else None
-    environ = {"WEBHOOKCTL_CONFIG": "gone.toml"} if by == "variable" else {}
-
-    with pytest.raises(
-        SettingsError, match=r"There is no settings file gone\.toml, which .*(--config|VIG|CONFIG) names"
-    ):
-        find(explicit, environ, tmp_path)
-
-
 def test_defaults_of_repeat_follow_what_is_at_stake(file: Path) -> None:
     """What spends money or runs a program is not begun twice by itself; the rest is; a setting wins."""
     url = 'http = "https://shop.example/x"\nsecret = "env:S"\n'
@@ -455,132 +312,6 @@ def test_a_scheme_can_stand_without_a_preset(file: Path) -> None:
     assert supplier.policy.codes is CodesRule.REQUIRED
 
 
-@pytest.fixture
-def secret_file(tmp_path: Path) -> Path:
-    path = tmp_path / "a.secret"
-    path.write_text(CANARY)
-    path.chmod(0o600)
-    return path
-
-
-def test_secrets_are_read_from_each_source(tmp_path: Path, secret_file: Path) -> None:
-    """A variable, a file beside the settings, an absolute path, a credential: each gives the same secret."""
-    credentials = tmp_path / "credentials"
-    credentials.mkdir()
-    (credentials / "a.secret").write_text(CANARY)
-    (credentials / "a.secret").chmod(0o440)  # as systemd leaves it where it sets an ACL
-    environ = {"A": CANARY, "CREDENTIALS_DIRECTORY": str(credentials)}
-
-    for reference in ("env:A", "file:a.secret", f"file:{secret_file}", "credential:a.secret"):
-        secret = SecretRef.parse(reference).read(environ, tmp_path)
-
-        assert secret.value == CANARY.encode()
-        assert secret.reference == reference
-        assert CANARY not in repr(secret)
-
-
-def test_without_systemd_a_credential_is_the_file_beside_the_settings(tmp_path: Path, secret_file: Path) -> None:
-    """One settings file serves the service and the operator's shell; the file's mode counts as ever."""
-    reference = SecretRef.parse("credential:a.secret")
-
-    assert reference.read({}, tmp_path).value == CANARY.encode()
-    secret_file.chmod(0o644)
-    with pytest.raises(SettingsError, match="has mode 0644"):
-        reference.read({}, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("raw", "value"), [(b"s\n", b"s"), (b"s\r\n", b"s"), (b"s", b"s"), (b"a\nb\n", b"a\nb"), (b"\xc3\xa9", b"\xc3\xa9")]
-)
-def test_one_newline_at_the_end_goes(tmp_path: Path, secret_file: Path, raw: bytes, value: bytes) -> None:
-    """The newline that an editor puts there is no part of the secret."""
-    secret_file.write_bytes(raw)
-
-    assert SecretRef.parse("file:a.secret").read({}, tmp_path).value == value
-
-
-@pytest.mark.parametrize(
-    ("raw", "words"),
-    [
-        (b"", "is empty"),
-        (b"\n", "is empty"),
-        (b"x\n\n", "begins or ends with white space"),
-        (b"x\t\n", "begins or ends with white space"),
-        (b"\xef\xbb\xbfx", "begins with a byte order mark"),
-        (b"x" * 70_000, "holds more than 65536 bytes"),
-    ],
-)
-def test_a_spoilt_secret_file_is_refused(tmp_path: Path, secret_file: Path, raw: bytes, words: str) -> None:
-    """What an editor or a wrong path did to a secret is said, before it costs a night."""
-    secret_file.write_bytes(raw)
-
-    with pytest.raises(SettingsError, match=f"file:a.secret {words}"):
-        SecretRef.parse("file:a.secret").read({}, tmp_path)
-
-
-@pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o660, 0o700, 0o666, 0o4600])
-def test_a_secret_file_others_can_reach_is_refused(tmp_path: Path, secret_file: Path, mode: int) -> None:
-    """Any mode but 0600 and 0400 is refused with what to do."""
-    secret_file.chmod(mode)
-
-    with pytest.raises(SettingsError, match=rf"has mode {mode:04o}; it must be 0600: chmod 600 ") as caught:
-        SecretRef.parse("file:a.secret").read({}, tmp_path)
-    assert CANARY not in str(caught.value)
-
-    secret_file.chmod(0o400)
-    assert SecretRef.parse("file:a.secret").read({}, tmp_path).value == CANARY.encode()
-
-
-def test_a_strangers_secret_file_is_refused(tmp_path: Path, secret_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever owns the file can change the secret: it must be us or root."""
-    owner = secret_file.stat().st_uid
-    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-    if owner == 0:  # root's own files are right for everybody, so this one must be another's
-        os.chown(secret_file, 4321, -1)
-
-    with pytest.raises(SettingsError, match="belongs to another user"):
-        SecretRef.parse("file:a.secret").read({}, tmp_path)
-
-
-def special_files(folder: Path) -> Iterator[tuple[str, str]]:
-    (folder / "folder").mkdir()
-    os.mkfifo(folder / "pipe", 0o600)
-    yield "folder", "is a directory"
-    yield "pipe", "is no regular file"
-    yield "gone", "no such file"
-
-
-def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
-    """A folder, a pipe that nobody writes to and a missing file are each said."""
-    for name, words in special_files(tmp_path):
-        with pytest.raises(SettingsError, match=words):
-            SecretRef.parse(f"file:{name}").read({}, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("reference", "environ", "words"),
-    [
-        ("env:NOPE", {}, "env:NOPE is not set"),
-        ("env:X", {"X": ""}, "env:X is empty"),
-        ("env:X", {"X": "a "}, "env:X begins or ends with white space"),
-        ("credential:x", {"CREDENTIALS_DIRECTORY": "gone"}, "add LoadCredential=x:PATH to its unit"),
-    ],
-)
-def test_an_absent_secret_is_said(tmp_path: Path, reference: str, environ: dict[str, str], words: str) -> None:
-    """What is not there is named with what to do."""
-    with pytest.raises(SettingsError, match=words):
-        SecretRef.parse(reference).read(environ, tmp_path)
-
-
-@pytest.mark.parametrize(
-    "written", ["", "env:", "env:1X", "env:A B", "file:", "file:a/", "file:a\0b", "credential:../x", "credential:..", 3]
-)
-def test_a_crooked_reference_is_refused(written: object) -> None:
-    """A reference names exactly one variable, file or credential."""
-    with pytest.raises(SettingsError, match=r"^must "):
-        SecretRef.parse(written)
-
-
 SETTABLE = [
     *("store", "store.url", "store.keys", "serve", "serve.listen", "serve.max_body", "serve.tls_cert", "serve.grace"),
     *("suppliers", "suppliers.x", "suppliers.acme.secrets", "suppliers.acme.preset", "suppliers.acme.sla"),
@@ -625,39 +356,3 @@ def test_settings_are_frozen(file: Path) -> None:
     for table, key in ((settings, "demo"), (settings.serve, "listen"), (settings.suppliers["acme"], "sla")):
         with pytest.raises((AttributeError, ValueError)):
             setattr(table, key, None)
-
-
-def test_the_demo_makes_what_it_needs_once(tmp_path: Path) -> None:
-    """Key and secret are made 0600, whatever the umask, and kept the next time."""
-    before = os.umask(0)
-    try:
-        settings = make_demo(tmp_path)
-    finally:
-        os.umask(before)
-    contents = {path.name: path.read_text() for path in tmp_path.iterdir()}
-    again = make_demo(tmp_path)
-
-    assert sorted(contents) == ["demo.secret", "webhookctl.key"]
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == contents
-    assert (again.demo, again.source, list(again.suppliers)) == (True, None, ["demo"])
-    secrets = settings.read(settings.suppliers["demo"].secrets, {})
-    assert len(settings.suppliers["demo"].scheme.keys(secrets)) == 1
-    assert len(bytes.fromhex(settings.read(settings.store.keys, {})[0].value.decode())) == 32
-
-
-@pytest.mark.parametrize(
-    ("listen", "public"),
-    [("0.0.0.0:8700", True), ("[::]:8700", True), ("shop.example:1", True), ("127.0.0.2:1", False), ("[::1]:1", False)],
-)
-def test_the_demo_is_for_this_machine_only(tmp_path: Path, listen: str, *, public: bool) -> None:
-    """An address that others reach is refused in demo mode, before any file is made."""
-    environ = {"WEBHOOKCTL_SERVE__LISTEN": listen}
-
-    if public:
-        with pytest.raises(SettingsError, match="run `webhookctl init`"):
-            make_demo(tmp_path, environ)
-        assert list(tmp_path.iterdir()) == []
-    else:
-        refuse_public(demo_settings(tmp_path, environ))
-        assert str(make_demo(tmp_path, environ).serve.listen) == listen
