@@ -18,6 +18,7 @@ from tests.benchmarks.filling import fill
 from webhookctl import suppliers
 from webhookctl.cli import app, completing
 from webhookctl.cli.completing import Completing
+from webhookctl.cli.replay import Word
 from webhookctl.core.events import EventType
 
 NOW = 1_790_000_000_000
@@ -82,6 +83,11 @@ def test_an_old_order_is_found_by_its_beginning(shop: Path) -> None:
         (completing.event_types, "order.f", EventType.FULFILLED),
         (completing.presets, "kin", "kinguin"),
         (completing.suppliers, "b", "borealis"),
+        (completing.replayable, "", "missing"),
+        (completing.replayable, "9", "999"),
+        (completing.signers, "fr", "fresh"),
+        (completing.signers, "bor", "borealis"),
+        (completing.signers, "kin", "kinguin"),
     ],
 )
 def test_each_kind_of_name_is_offered(shop: Path, what: Completing, begun: str, first: str) -> None:
@@ -267,3 +273,8 @@ def test_a_locked_store_is_not_waited_for(shop: Path) -> None:
         other.execute("BEGIN EXCLUSIVE")
 
         assert in_bash(shop, "orders", "show", "O") == [""]
+
+
+def test_the_words_are_those_that_replay_knows() -> None:
+    """They stand in two places, as completion must not pay for what replays."""
+    assert list(completing.REPLAYED) == [word.value for word in Word]

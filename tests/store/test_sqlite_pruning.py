@@ -1,5 +1,6 @@
 """Pruning: what ended long ago goes, its codes with it, and what is not over stays."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -223,6 +224,17 @@ def test_an_event_that_was_applied_meanwhile_finds_a_pruned_order(shop: Shop) ->
     shop.prune()
 
     assert shop.store.orders.get([("acme", "R1")])["acme", "R1"].version == order.version + 1
+
+
+def test_a_step_that_took_long_is_followed_by_a_long_rest(shop: Shop) -> None:
+    """After each that wrote: SQLite's lock is no queue, and on a slow disk others would hardly ever get it."""
+    shop.end("created", "fulfilled")
+    ticks, rests, steps = itertools.count(), list[float](), list[int]()
+
+    Prune(shop.store.upkeep, BEFORE, NOW, rest=rests.append, clock=lambda: next(ticks) / 4).run(steps.append)
+
+    assert set(rests) == {0.25}
+    assert len(rests) > 2 * sum(rows > 0 for rows in steps)  # after what was taken, and after what that gave back
 
 
 class Troubled:

@@ -22,6 +22,10 @@ Completing: TypeAlias = Callable[[typer.Context, str], list[str]]
 _ASKED_BY_SHELL: Final = "_WEBHOOKCTL_COMPLETE"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+/,-]{0,127}", re.ASCII)
 """What bash, zsh and fish take as it stands; a colon, an equals sign or an @ would part the word in bash."""
+REPLAYED: Final = ("missing", "failed", "all")
+"""The words of `replay`."""
+SIGNED: Final = ("as-received", "fresh")
+"""The words of its --sign."""
 _DEMO: Final = {"store": {"url": "sqlite:webhookctl.db"}, "suppliers": {"demo": {}}}
 
 
@@ -99,6 +103,15 @@ def _event_types(_context: typer.Context, _incomplete: str) -> Iterable[str]:
     return [kind.value for kind in EventType]
 
 
+def _replayable(context: typer.Context, incomplete: str) -> Iterable[str]:
+    """Words first: they need no store."""
+    return [*REPLAYED, *event_ids(context, incomplete)]
+
+
+def _signers(context: typer.Context, incomplete: str) -> Iterable[str]:
+    return [*SIGNED, *suppliers(context, incomplete), *presets(context, incomplete)]
+
+
 suppliers: Final = _quietly(_all_suppliers)
 presets: Final = _quietly(_presets)
 event_types: Final = _quietly(_event_types)
@@ -107,3 +120,5 @@ order_ids: Final = _of_the_store(lambda store, begun: store.order_ids(begun))
 event_ids: Final = _of_the_store(lambda store, begun: store.events(begun))
 action_ids: Final = _of_the_store(lambda store, begun: store.actions(begun))
 rejected_ids: Final = _of_the_store(lambda store, begun: store.rejected(begun))
+replayable: Final = _quietly(_replayable)
+signers: Final = _quietly(_signers)

@@ -21,6 +21,7 @@ What = Annotated[
         metavar="[WHAT]...",
         help="Event ids; or missing (never applied, or dead), failed (dead actions), all; files only with --to.",
         show_default=False,
+        autocompletion=completing.replayable,
     ),
 ]
 References = Annotated[

@@ -14,8 +14,10 @@ BATCH: Final = 50
 _PAGES: Final = 64
 _LOOK_AT: Final = 2_000
 """Rows that are counted at once for a plan."""
-REST_S: Final = 0.01
-"""Between two steps: SQLite's lock is no queue, and whoever takes it again at once keeps the others out."""
+REST_S: Final = 0.005
+"""Between two steps at least, and as long as a step took where the disk is slow: SQLite's lock is no queue, and whoever
+takes it again at once keeps the others out."""
+_LONGEST_REST_S: Final = 1.0
 _TRIES: Final = 10
 
 _Answer = TypeVar("_Answer")
@@ -56,6 +58,7 @@ class Prune:
     """Asked between two steps."""
     rest: Callable[[float], None] = time.sleep
     rest_s: float = REST_S
+    clock: Callable[[], float] = time.perf_counter
 
     def plan(self) -> Total:
         """Count what would be taken, and change nothing."""
@@ -73,25 +76,31 @@ class Prune:
         total = Total()
         mark: PruneMark | None = None
         while self.goes_on():
+            began = self.clock()
             step = self._patiently(partial(self._step, mark))
             total.add(replace(step, bytes=0))
             advance(step.rows)
             if step.rows:
-                self.rest(self.rest_s)
+                self._stand_back(began)
                 total.bytes += self._reclaimed()
             mark = step.mark
             if mark is None:
                 break
         while self.goes_on() and (freed := self._reclaimed()):
             total.bytes += freed
-            self.rest(self.rest_s)
         return total
+
+    def _stand_back(self, began: float) -> None:
+        self.rest(min(max(self.rest_s, self.clock() - began), _LONGEST_REST_S))
 
     def _step(self, mark: PruneMark | None) -> Pruned:
         return self.upkeep.prune(mark, before=self.before, now=self.now, limit=BATCH)
 
     def _reclaimed(self) -> int:
-        return self._patiently(partial(self.upkeep.reclaim, pages=_PAGES))
+        began = self.clock()
+        freed = self._patiently(partial(self.upkeep.reclaim, pages=_PAGES))
+        self._stand_back(began)
+        return freed
 
     def _patiently(self, step: Callable[[], _Answer]) -> _Answer:
         """Take a step; where others have kept the store busy for its whole patience, or it is full, try again."""

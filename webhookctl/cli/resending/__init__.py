@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from webhookctl.cli import secrecy
+from webhookctl.cli import completing, secrecy
 from webhookctl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ Sign = Annotated[
         metavar="HOW",
         help="as-received; fresh (a new time and signature); or the supplier or preset whose scheme signs all.",
         show_default="as-received",
+        autocompletion=completing.signers,
     ),
 ]
 Rate = Annotated[
