@@ -120,8 +120,8 @@ def test_a_backup_disk_that_is_read_only(stage: Scene, tmp_path: Path) -> None:
 def test_ctrl_c_while_it_copies(stage: Scene) -> None:
     """Exit code 130, and nothing is left."""
     filled(stage)
-    # Each step's way to the disk takes a second: there is time to press it.
-    slow = strace(stage.folder, "inject=fsync,fdatasync:delay_enter=1000000")
+    # Each way to the disk takes three seconds: there is time to press it.
+    slow = strace(stage.folder, "inject=fsync,fdatasync:delay_enter=3000000")
     with stage.program(*slow).start("store", "backup", "copy.db") as process:
         until((stage.folder / ".copy.db.partial").exists, "the copy is begun")
         tool("pkill", "-INT", "-P", str(process.pid))
