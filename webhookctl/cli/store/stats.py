@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from webhookctl.core.ports.checks import Sizes
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_COLUMNS = ("Table", "Rows", "Bytes, about", "Rows a day")
+_COLUMNS = ("Table", "Rows", "About bytes", "Rows a day")
 
 
 def register(group: typer.Typer) -> None:
