@@ -86,12 +86,12 @@ class Receiver:
     """How a receiver of the README is run."""
 
     file: str
-    library: Path | None
+    package: Path | None
     command: tuple[str, ...]
 
     @property
     def is_here(self) -> bool:
-        return self.library is not None and shutil.which(self.command[0]) is not None
+        return self.package is not None and shutil.which(self.command[0]) is not None
 
 
 RECEIVERS = {
@@ -110,8 +110,8 @@ def test_the_receivers(language: str, tmp_path: Path) -> None:
     one, port = RECEIVERS[language], free_port()
     (tmp_path / one.file).write_text(block(language))
     if language == "php":
-        (tmp_path / "vendor").symlink_to(str(one.library))
-    environ = {"SHOP_SECRET": SECRET, "PORT": str(port), "PYTHONUNBUFFERED": "1", "NODE_PATH": str(one.library)}
+        (tmp_path / "vendor").symlink_to(str(one.package))
+    environ = {"SHOP_SECRET": SECRET, "PORT": str(port), "PYTHONUNBUFFERED": "1", "NODE_PATH": str(one.package)}
     command = [word.format(port=port) for word in one.command]
 
     async def post(secret: str) -> Result:
