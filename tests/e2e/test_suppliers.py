@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from webhookctl.core.ports.outbox import ActionQuery
 
 SAMPLES: Final = samples()
 KEY: Final = bytes(range(32))
-NOW: Final = 1_777_645_000_000
 PLACES: Final = """
 [store]
 url = "sqlite:shop.db"
@@ -86,11 +86,15 @@ def environ() -> dict[str, str]:
 
 
 def register(store: SqliteStore) -> None:
-    """Make the orders known that a supplier only speaks of by its own id, or that a mere hint must not create."""
+    """Make the orders known that a supplier only speaks of by its own id, or that a mere hint must not create.
+
+    They are as new as their webhooks: `serve` asks by itself, and gives up an order of a week ago.
+    """
+    now = time.time_ns() // 1_000_000
     for sample in SAMPLES.values():
         for number, order in enumerate(sample.orders):
-            new = Order(sample.name, reference(sample, number), OrderStatus.PENDING, NOW, NOW, **order)  # type: ignore[arg-type] # a sample's order has texts only
-            assert store.orders.write([Move(new)], now=NOW) == [True]
+            new = Order(sample.name, reference(sample, number), OrderStatus.PENDING, now, now, **order)  # type: ignore[arg-type] # a sample's order has texts only
+            assert store.orders.write([Move(new)], now=now) == [True]
 
 
 def reference(sample: Sample, number: int = 0) -> str:
