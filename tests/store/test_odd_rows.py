@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from webhookctl.core.ports.orders import OrderQuery
 from webhookctl.core.ports.outbox import ActionQuery
 from webhookctl.core.ports.quarantine import RejectedQuery
 from webhookctl.core.quarantine import Bounds
+from webhookctl.flows.alarms import Alarms
 from webhookctl.flows.apply import Apply, Supplier
 
 _LATER = NOW + 120_000
@@ -91,6 +93,19 @@ def test_an_action_that_is_none_keeps_no_other_from_being_carried_out(sqlite: Sq
     claimed = claim_actions(sqlite, now=_LATER)
 
     assert [one.action.kind for one in claimed] == [ActionKind.NOTIFY]
+
+
+def test_what_is_late_is_told_beside_an_order_that_is_none(sqlite: SqliteStore) -> None:
+    """One row must not silence the alarms of all orders."""
+    for reference in ("ORD-1", "ORD-2"):
+        late = replace(order(reference), due_at=NOW)
+        assert write(sqlite, Move(late, (action(of=late),))) == "done"
+    _spoil(sqlite, "UPDATE orders SET learned_by = 'hearsay' WHERE reference = 'ORD-1'")
+
+    Alarms(sqlite.alarms, dict, lambda: 1, lambda: 1).run(now=_LATER)
+
+    told = sqlite.outbox.find(ActionQuery(kind=ActionKind.ALERT))
+    assert {("ORD-2", "overdue"), ("ORD-2", "undelivered")} <= {(alert.subject, alert.cause) for alert in told}
 
 
 def test_what_was_restrained_by_an_unknown_word_waits_for_a_person(sqlite: SqliteStore) -> None:
