@@ -1,5 +1,6 @@
 """What `init` prints is followed word by word, and works."""
 
+import inspect
 import os
 import re
 import shutil
@@ -11,7 +12,9 @@ import pytest
 
 from webhookctl import suppliers
 from webhookctl.cli import installation
+from webhookctl.cli import poll as poll_command
 from webhookctl.config import load
+from webhookctl.config.units import duration
 from webhookctl.core.errors import SettingsError
 from webhookctl.wiring import inspection
 
@@ -90,6 +93,13 @@ def test_the_service_is_shut_in(units: dict[str, str]) -> None:
         assert {key: service.get(key) for key in wanted} == wanted
     assert Unit(units["webhookctl.service"])["Service"]["Restart"] == "on-failure"
     assert Unit(units["webhookctl-poll.timer"])["Timer"]["OnCalendar"] == "*:0/5"
+
+
+def test_a_run_of_poll_ends_by_itself(units: dict[str, str]) -> None:
+    """It has half a minute to finish what it asked at its deadline, and is over when the next one begins."""
+    deadline_s = duration(inspect.signature(poll_command.poll).parameters["deadline"].default) / 1000
+
+    assert deadline_s + 30 <= int(Unit(units["webhookctl-poll.service"])["Service"]["TimeoutStartSec"]) < 300
 
 
 def test_systemd_takes_the_units(units: dict[str, str], tmp_path: Path) -> None:
