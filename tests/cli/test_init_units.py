@@ -217,6 +217,17 @@ def test_cron_nginx_and_dashboard_agree_with_the_settings(plan: installation.Pla
     assert "https://hooks.shop.example/webhooks/acme-eu\n" in steps["At the supplier's dashboard"]
 
 
+@pytest.mark.parametrize(("preset", "logs"), [("generic", True), ("bitrefill", False)])
+def test_nginx_logs_no_secret(tmp_path: Path, preset: str, *, logs: bool) -> None:
+    """Where the path proves the supplier, it stands in no access log."""
+    steps = printed(installation.plan(tmp_path, "acme", preset, "hooks.shop.example"))
+
+    (nginx,) = here_documents(steps["nginx: TLS in front"]).values()
+
+    (location,) = re.findall(r"location /webhooks/ \{\n(.*?)\n    \}", nginx, re.DOTALL)
+    assert ("        access_log off;" not in location.splitlines()) is logs
+
+
 def test_no_secret_is_printed(plan: installation.Plan) -> None:
     """The lines say where secrets lie, and hold none; they say that the key is to be kept elsewhere."""
     text = "\n".join(installation.steps(plan))
