@@ -154,6 +154,8 @@ reference = "/data/our_number"
 preset = "generic"
 secrets = ["file:acme.secret"]
 head_ok = true
+[alarms]
+undelivered_after = "1h"
 [actions.deliver]
 log = true
 """
@@ -173,11 +175,11 @@ log = true
         gone = json.loads(reread(serving))
         assert post(address, b"{}", secret, "other") == 404
 
-    assert said["changed"] == "suppliers.acme, suppliers.other (new), actions.deliver (new)"
+    assert said["changed"] == "suppliers.acme, suppliers.other (new), alarms, actions.deliver (new)"
     assert (said["restart"], said["level"]) == ("serve.listen", "warning")
     assert "NEW-1" in shown
     assert "OLD-1" not in shown
-    assert gone["changed"] == "suppliers.acme, suppliers.other (gone), actions.deliver (gone)"
+    assert gone["changed"] == "suppliers.acme, suppliers.other (gone), alarms, actions.deliver (gone)"
     assert gone["level"] == "info"
 
 

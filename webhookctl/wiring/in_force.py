@@ -137,6 +137,7 @@ def _changes(before: InForce, now: InForce) -> Iterator[str]:
             if was.keys != is_now.keys or was.path_secrets != is_now.path_secrets:
                 yield f"suppliers.{name}.secrets"
     yield from _change("quarantine", both[0].quarantine, both[1].quarantine)
+    yield from _change("alarms", both[0].alarms, both[1].alarms)
     for kind in ActionKind:
         here = both[0].actions.by_kind().get(kind), both[1].actions.by_kind().get(kind)
         yield from _change(f"actions.{kind}", *here)
