@@ -23,6 +23,10 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
             "path": str(settings.store.path),
             "keys": [show.secret(key) for key in settings.store.keys],
             "unencrypted": settings.store.unencrypted,
+            "backup_every_ms": settings.store.backup_every,
+            "backup_to": str(settings.store.backup_to) if settings.store.backup_to else None,
+            "keep": settings.store.keep,
+            "retention_ms": settings.store.retention,
         },
         "serve": {
             "listen": str(settings.serve.listen),
@@ -68,6 +72,7 @@ class _Show:
     def supplier(self, supplier: SupplierSettings) -> dict[str, Any]:
         return {
             "preset": supplier.preset,
+            "url": supplier.url or None,
             "overridden": sorted([*(supplier.model_extra or {}), *(f"map.{key}" for key in supplier.map)]),
             "secrets": [self.secret(secret) for secret in supplier.secrets],
             "allow_short": supplier.allow_short,
