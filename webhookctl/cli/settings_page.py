@@ -10,6 +10,7 @@ from webhookctl.config.api_settings import ApiSettings
 from webhookctl.config.door_settings import OnGet
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
+from webhookctl.wiring.inspection import api_secrets
 
 
 def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -92,13 +93,11 @@ class _Show:
         }
 
     def api(self, api: ApiSettings) -> dict[str, Any]:
-        names = ("token", "username", "password", "client_id", "client_secret")
-        secrets = {name: getattr(api.auth, name) for name in names}
         return {
             "base_url": api.base_url,
             "order": api.order if isinstance(api.order, str) else list(api.order),
             "auth": {"kind": api.auth.kind.value}
-            | {name: self.secret(secret) for name, secret in secrets.items() if secret is not None},
+            | {name: self.secret(secret) for name, secret in api_secrets(api).items()},
             "per_second": api.rate,
             "concurrency": api.concurrency,
             "timeout_ms": api.timeout,
