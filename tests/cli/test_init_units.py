@@ -95,6 +95,11 @@ def test_the_service_is_shut_in(units: dict[str, str]) -> None:
     assert Unit(units["webhookctl-poll.timer"])["Timer"]["OnCalendar"] == "*:0/5"
 
 
+def test_a_reload_reads_the_settings_again(units: dict[str, str]) -> None:
+    """`systemctl reload` sends the signal that `serve` hears."""
+    assert Unit(units["webhookctl.service"])["Service"]["ExecReload"] == "/bin/kill -HUP $MAINPID"
+
+
 def test_a_run_of_poll_ends_by_itself(units: dict[str, str]) -> None:
     """It has half a minute to finish what it asked at its deadline, and is over when the next one begins."""
     deadline_s = duration(inspect.signature(poll_command.poll).parameters["deadline"].default) / 1000
