@@ -15,7 +15,7 @@ from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.errors import RowError
 from webhookctl.core.events import EventState
 from webhookctl.core.mapping import Mapping
-from webhookctl.core.orders import ActionKind, ActionState, Move, Policy
+from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, Policy
 from webhookctl.core.outcomes import EventApplied
 from webhookctl.core.ports.events import EventQuery
 from webhookctl.core.ports.orders import OrderQuery
@@ -108,14 +108,20 @@ def test_what_is_late_is_told_beside_an_order_that_is_none(sqlite: SqliteStore) 
     assert {("ORD-2", "overdue"), ("ORD-2", "undelivered")} <= {(alert.subject, alert.cause) for alert in told}
 
 
-def test_what_was_restrained_by_an_unknown_word_waits_for_a_person(sqlite: SqliteStore) -> None:
-    """Whatever was meant, it was not that the action be carried out."""
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_was_restrained_by_an_unknown_word_waits_for_a_person(sqlite: SqliteStore, *, begun: bool) -> None:
+    """Whatever was meant, it was not that the action be carried out, nor, where nobody knows, that it be again."""
     put(sqlite)
-    claim_actions(sqlite)
+    (claimed,) = claim_actions(sqlite)
+    if begun:
+        sqlite.outbox.begin(claimed.action.id, claimed.claim, now=NOW)
     _spoil(sqlite, "UPDATE actions SET restrained = 'perhaps'")
 
-    assert claim_actions(sqlite, now=_LATER) == []
-    (found,) = sqlite.outbox.find(ActionQuery())
+    assert claim_actions(sqlite, ActionKind.DELIVER, now=_LATER) == []
+    if begun:
+        by = Intervention(_LATER, "ann", "to be tried again", "asked the shop")
+        sqlite.outbox.resolve(claimed.action.id, ActionState.WAITING, by=by, now=_LATER)
+    (found,) = sqlite.outbox.find(ActionQuery(kind=ActionKind.DELIVER))
     assert found.state is ActionState.HELD
 
 

@@ -310,10 +310,11 @@ def _end(raw: "sqlite3.Connection", row: Any, attempt: Attempt, *, next_at: int,
     """
     action = stored_action(row)
     restrained, restrained_detail = row[-2:]
+    if restrained is not None:  # by a word that is none of ours: a person has to look
+        restrained = _RESTRAINTS.get(restrained, ActionState.HELD)
     state, detail = attempt.state, action.detail
     if state in _WITHOUT_EFFECT and restrained is not None:
-        # By a word that is none of ours: a person has to look.
-        state, detail = _RESTRAINTS.get(restrained, ActionState.HELD), restrained_detail or ""
+        state, detail = restrained, restrained_detail or ""
     due = next_at if state is ActionState.WAITING else None
     started_at = action.started_at if state in _KEEP_START else None
     error = None if state is ActionState.DONE else attempt.detail
