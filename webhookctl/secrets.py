@@ -124,7 +124,7 @@ class SecretRef:
         folder = environ.get(_CREDENTIALS)
         if not folder:
             return self._from_file(base / self.name, guarded_by_mode=True)
-        if not (Path(folder) / self.name).exists():
+        if _is_absent(Path(folder) / self.name):
             raise SettingsError(
                 f"{self} is not among this service's credentials: add LoadCredential={self.name}:PATH to its unit."
             )
@@ -172,3 +172,14 @@ class SecretRef:
                 f"{self} begins or ends with white space: remove it (one newline at the end of a file is fine)."
             )
         return value
+
+
+def _is_absent(path: Path) -> bool:
+    """Where it can't be looked at, whoever opens the file says why."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False

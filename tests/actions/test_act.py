@@ -5,6 +5,7 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -175,6 +176,22 @@ class BusyOrders:
         raise StoreBusyError(f"busy with {len(keys)}")
 
 
+@dataclass
+class Spent:
+    """A part of a store for which there is no memory left to read orders, or to settle."""
+
+    real: object
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the real one
+        return getattr(self.real, name)
+
+    def get(self, *_: object) -> dict[tuple[str, str], Order]:
+        raise MemoryError
+
+    def settle(self, *_: object, **__: object) -> list[bool]:
+        raise MemoryError
+
+
 def test_orders_that_cannot_be_read(store: SqliteStore, clock: Clock) -> None:
     """When the orders can't be read, the claims are given back at once and uncounted."""
     add(store, deliver(), orders=[order("SHOP-1")])
@@ -184,6 +201,23 @@ def test_orders_that_cannot_be_read(store: SqliteStore, clock: Clock) -> None:
         act.take(10)
 
     assert (only(store).state, only(store).attempts) == (ActionState.WAITING, 0)
+
+
+@pytest.mark.parametrize("breaks", ["orders", "outbox"])
+def test_what_breaks_down_otherwise_keeps_no_claim(store: SqliteStore, clock: Clock, breaks: str) -> None:
+    """Nobody works on it any more: as its claim is not renewed, another worker finds it."""
+    add(store, deliver(), orders=[order("SHOP-1")])
+    act = acting(store, clock, Scripted())
+    setattr(act, breaks, Spent(getattr(act, breaks)))
+    with pytest.raises(MemoryError):
+        turn(act)
+
+    clock.forward(LEASE_MS - SECOND)
+    act.renew()
+    clock.forward(SECOND)
+
+    (outcome,) = turn(acting(store, clock, Scripted()))
+    assert isinstance(outcome, Delivered)
 
 
 def test_begin_is_committed_first(store: SqliteStore, clock: Clock, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What `init` prints is followed word by word, and works."""
 
+import inspect
 import os
 import re
 import shutil
@@ -11,7 +12,9 @@ import pytest
 
 from webhookctl import suppliers
 from webhookctl.cli import installation
+from webhookctl.cli import poll as poll_command
 from webhookctl.config import load
+from webhookctl.config.units import duration
 from webhookctl.core.errors import SettingsError
 from webhookctl.wiring import inspection
 
@@ -90,6 +93,18 @@ def test_the_service_is_shut_in(units: dict[str, str]) -> None:
         assert {key: service.get(key) for key in wanted} == wanted
     assert Unit(units["webhookctl.service"])["Service"]["Restart"] == "on-failure"
     assert Unit(units["webhookctl-poll.timer"])["Timer"]["OnCalendar"] == "*:0/5"
+
+
+def test_a_reload_reads_the_settings_again(units: dict[str, str]) -> None:
+    """`systemctl reload` sends the signal that `serve` hears."""
+    assert Unit(units["webhookctl.service"])["Service"]["ExecReload"] == "/bin/kill -HUP $MAINPID"
+
+
+def test_a_run_of_poll_ends_by_itself(units: dict[str, str]) -> None:
+    """It has half a minute to finish what it asked at its deadline, and is over when the next one begins."""
+    deadline_s = duration(inspect.signature(poll_command.poll).parameters["deadline"].default) / 1000
+
+    assert deadline_s + 30 <= int(Unit(units["webhookctl-poll.service"])["Service"]["TimeoutStartSec"]) < 300
 
 
 def test_systemd_takes_the_units(units: dict[str, str], tmp_path: Path) -> None:
@@ -205,6 +220,17 @@ def test_cron_nginx_and_dashboard_agree_with_the_settings(plan: installation.Pla
     assert "proxy_set_header Host $host;" in nginx
     assert nginx.count("{") == nginx.count("}")
     assert "https://hooks.shop.example/webhooks/acme-eu\n" in steps["At the supplier's dashboard"]
+
+
+@pytest.mark.parametrize(("preset", "logs"), [("generic", True), ("bitrefill", False)])
+def test_nginx_logs_no_secret(tmp_path: Path, preset: str, *, logs: bool) -> None:
+    """Where the path proves the supplier, it stands in no access log."""
+    steps = printed(installation.plan(tmp_path, "acme", preset, "hooks.shop.example"))
+
+    (nginx,) = here_documents(steps["nginx: TLS in front"]).values()
+
+    (location,) = re.findall(r"location /webhooks/ \{\n(.*?)\n    \}", nginx, re.DOTALL)
+    assert ("        access_log off;" not in location.splitlines()) is logs
 
 
 def test_no_secret_is_printed(plan: installation.Plan) -> None:

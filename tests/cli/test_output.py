@@ -2,6 +2,8 @@
 
 import re
 import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -111,3 +113,27 @@ def test_names_and_values(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def test_a_time_that_no_calendar_has(moment: str | None) -> None:
     """A dash, so that one odd row does not hide the whole list."""
     assert output.when(moment) == "-"
+
+
+@pytest.fixture
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
+@pytest.mark.parametrize(
+    ("zone", "moment", "shown"),
+    [
+        ("XST5", "0001-01-01T00:00:00+00:00", "0001-01-01 00:00:00+00:00"),
+        ("XST-9", "9999-12-31T23:59:59+00:00", "9999-12-31 23:59:59+00:00"),
+        ("XST-9", "2026-11-25T01:20:33+00:00", "2026-11-25 10:20:33+09:00"),
+    ],
+    indirect=["zone"],
+)
+def test_a_time_that_the_local_calendar_lacks_is_shown_as_it_came(moment: str, shown: str) -> None:
+    """Some suppliers say the first second of year 1 where they have no time."""
+    assert output.when(moment) == shown

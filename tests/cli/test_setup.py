@@ -12,7 +12,11 @@ import typer
 from typer.testing import CliRunner, Result
 
 from webhookctl.cli import setup
+from webhookctl.config import AlarmSettings, ServeSettings, StoreSettings, SupplierSettings
+from webhookctl.config.settings import keys_of
+from webhookctl.config.tables import Table
 from webhookctl.core.errors import SettingsError, UsageError, WebhookctlError
+from webhookctl.core.signatures import Scheme
 
 CANARY = "canary-8d1f6a3c90e7"
 
@@ -142,6 +146,24 @@ def test_show_as_json(shop: Path) -> None:
     assert page["store"]["path"] == str(shop / "webhookctl.db")
     assert page["store"]["keys"] == [{"reference": "credential:webhookctl.key", "set": True}]
     assert page["actions"]["deliver"]["repeat"] == "at_least_once"
+
+
+@pytest.mark.parametrize(
+    ("within", "table"),
+    [
+        (["store"], StoreSettings),
+        (["serve"], ServeSettings),
+        (["alarms"], AlarmSettings),
+        (["suppliers", "acme"], SupplierSettings),
+    ],
+)
+def test_show_leaves_no_setting_out(shop: Path, within: list[str], table: type[Table]) -> None:
+    """Each that can be written is shown, whatever it is; of a mapping what was written over the preset's."""
+    page = json.loads(run("config", "show", "--json", config=shop / "webhookctl.toml").stdout)
+    for name in within:
+        page = page[name]
+
+    assert {key.removesuffix("_ms") for key in page} >= {*keys_of(table)} - {"map"} - Scheme.KEYS
 
 
 def test_show_without_settings_shows_the_demos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """verify of what the store holds, by the settings: events, and what was rejected."""
 
+import base64
 import hmac
 import json
 import sys
@@ -160,6 +161,22 @@ def test_by_a_supplier_of_the_settings(run: Run, tmp_path: Path) -> None:
 
     assert run(*arguments, "other")[:2] == (0, "Valid: by other, signed with env:OTHER_SECRET, without a timestamp.\n")
     assert run(*arguments, "nobody")[0] == 2
+
+
+def test_an_event_is_judged_by_the_address_that_it_was_posted_to(run: Run, tmp_path: Path) -> None:
+    """The settings may name another one since: what was signed is the one of then."""
+    then = "https://old.example/webhooks/acme"
+    value = base64.b64encode(hmac.digest(SECRET.encode(), then.encode() + BODY, "sha256"))
+    came = Delivery("acme", BODY, ((b"x-square-hmacsha256-signature", value),), ARRIVED, b"6" * 16, url=then)
+    moved = SETTINGS.replace('preset = "slack"', 'preset = "square"\nurl = "https://new.example/webhooks/acme"')
+    (tmp_path / "webhookctl.toml").write_text(moved)
+    with wiring.store(wiring.settings(None)) as store:
+        store.intake.accept([Verified(came, "env:ACME_SECRET")])
+
+    assert run("--event", "2")[:2] == (
+        0,
+        "Valid: event 2, by acme, signed with env:ACME_SECRET, without a timestamp.\n",
+    )
 
 
 def test_an_event_as_it_came_is_a_request_that_verifies(run: Run, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None
         ("env:X", {"X": ""}, "env:X is empty"),
         ("env:X", {"X": "a "}, "env:X begins or ends with white space"),
         ("credential:x", {"CREDENTIALS_DIRECTORY": "gone"}, "add LoadCredential=x:PATH to its unit"),
+        (f"credential:{'x' * 300}", {"CREDENTIALS_DIRECTORY": "/"}, "file name too long"),
     ],
 )
 def test_an_absent_secret_is_said(tmp_path: Path, reference: str, environ: dict[str, str], words: str) -> None:

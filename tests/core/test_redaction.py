@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhookctl.core.redaction import mask, redact, redact_text
+from webhookctl.core.redaction import guarded, mask, redact, redact_text
 
 CANARY = "CANARY-9F3C-77AB"
 HIDDEN = "•••••-••••-AB"
@@ -187,3 +187,15 @@ def test_any_text_is_taken(text: str) -> None:
 def test_mask(code: str, shown: str) -> None:
     """Grouping and the last two characters of a long one; of a short one nothing."""
     assert mask(code) == shown
+
+
+@pytest.mark.parametrize("cell", ["=1+1", " =1", "\t=1", "+1", "@SUM(A1)", "-1+1", "|calc", *"＝＋－＠"])  # noqa: RUF001 - meant so
+def test_a_cell_that_begins_a_formula(cell: str) -> None:
+    """A sheet takes it for text, in whatever width it was written."""
+    assert guarded(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["", "-", "-1", "-12.5", "ORD-1", "a=b", "1|2"])
+def test_a_cell_that_begins_none(cell: str) -> None:
+    """It stays as it is: numbers below zero are no formulas."""
+    assert guarded(cell) == cell

@@ -188,6 +188,32 @@ def test_serve_asks_at_once_and_within_seconds(
     assert "stale_orders" in serving.words
 
 
+def test_a_secret_that_is_missing_stops_no_other_supplier(
+    here: Here, program: Program, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    """Serve names the supplier whose API it can't ask, and asks the others."""
+    assert here
+    httpserver.expect_request(f"/orders/{ID}").respond_with_json(said(ID, "fulfilled", "CODE-1"))
+    url = httpserver.url_for("").rstrip("/")
+    other = f"""
+[suppliers.other]
+preset = "generic"
+secrets = ["file:acme.secret"]
+[suppliers.other.api]
+base_url = "{url}"
+auth = {{ token = "env:OTHER_TOKEN" }}
+"""
+    settle(tmp_path, url, api=other, serve='poll_every = "1h"')
+
+    with program.serve() as serving:
+        until(lambda: _status("R-12345") == "fulfilled", "serve has asked who can be asked")
+        assert serving.stop(signal.SIGTERM) == 0
+
+    (told,) = [json.loads(line) for line in serving.said if "supplier can't be asked" in line]
+    assert told["supplier"] == "other"
+    assert told["reason"].startswith("suppliers.other.api.auth: env:OTHER_TOKEN is not set")
+
+
 def _status(reference: str) -> str | None:
     with wiring.store(wiring.settings(None)) as store:
         found = store.orders.get([("acme", reference)])

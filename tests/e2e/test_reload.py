@@ -7,6 +7,8 @@ import json
 import os
 import pty
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.e2e.program import PATIENCE_S, Program, Serving, free_port, until
+from tests.server.test_run import tls_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +35,9 @@ preset = "generic"
 secrets = ["file:acme.secret", "file:acme.old"]
 {more}
 """
+
+
+TLS: Final = 'tls_cert = "tls.crt"\ntls_key = "tls.key"\n[suppliers'
 
 
 @pytest.fixture
@@ -154,6 +160,8 @@ reference = "/data/our_number"
 preset = "generic"
 secrets = ["file:acme.secret"]
 head_ok = true
+[alarms]
+undelivered_after = "1h"
 [actions.deliver]
 log = true
 """
@@ -173,12 +181,40 @@ log = true
         gone = json.loads(reread(serving))
         assert post(address, b"{}", secret, "other") == 404
 
-    assert said["changed"] == "suppliers.acme, suppliers.other (new), actions.deliver (new)"
+    assert said["changed"] == "suppliers.acme, suppliers.other (new), alarms, actions.deliver (new)"
     assert (said["restart"], said["level"]) == ("serve.listen", "warning")
     assert "NEW-1" in shown
     assert "OLD-1" not in shown
-    assert gone["changed"] == "suppliers.acme, suppliers.other (gone), actions.deliver (gone)"
+    assert gone["changed"] == "suppliers.acme, suppliers.other (gone), alarms, actions.deliver (gone)"
     assert gone["level"] == "info"
+
+
+def test_a_renewed_certificate_is_shown(shop: Program, address: str) -> None:
+    """To whoever connects from then on, whether he names us or not; what is no certificate changes nothing."""
+    files = tls_files(shop.folder, "tls")
+    first = files[0].read_text()
+    write(shop, "webhookctl.toml", SETTINGS.format(address=address, more="").replace("[suppliers", TLS, 1))
+    with shop.serve("--no-worker") as serving:
+        write(shop, "tls.crt", "none")
+        kept = json.loads(reread(serving, "and wrong"))
+        still = shown(address, None)
+        tls_files(shop.folder, "tls")
+        said = json.loads(reread(serving))
+        now = {shown(address, None), shown(address, "localhost")}
+
+    assert "tls_cert" in kept["reason"]
+    assert still == first
+    assert said["changed"] == "serve.tls_cert (renewed)"
+    assert now == {files[0].read_text()} != {first}
+
+
+def shown(address: str, name: str | None) -> str:
+    """Return the certificate that a client is shown who connects now."""
+    host, _, port = address.partition(":")
+    trusting_anybody = ssl._create_unverified_context()  # noqa: S323, SLF001 - what is shown is compared
+    raw = socket.create_connection((host, int(port)), PATIENCE_S)
+    with trusting_anybody.wrap_socket(raw, server_hostname=name) as connection:
+        return ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True) or b"")
 
 
 def test_the_worker_alone_hears_it_too(shop: Program, address: str) -> None:

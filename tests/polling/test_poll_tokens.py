@@ -3,16 +3,19 @@
 import asyncio
 import json
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
 from tests.actions.raw_server import Peer, raw_server
 from tests.polling.answering import always, response
 from tests.polling.asking import api, arrive, asking, poll_of, run, said
+from tests.polling.test_api_settings import loaded
 from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.adapters.supplier_http import Client, Fixed, OAuth2
 from webhookctl.core.outcomes import Asked, SupplierNotAsked
+from webhookctl.wiring.polling import Askers
 
 
 def test_a_token_is_fetched_once_and_kept(store: SqliteStore) -> None:
@@ -68,6 +71,33 @@ def test_many_that_wait_for_a_token_fetch_one(store: SqliteStore) -> None:
 
     assert asyncio.run(all_of_it()) == {"Bearer T"}
     assert [json.loads(body)["grant_type"] for body in fetched] == ["client_credentials"]
+
+
+def test_a_token_outlasts_a_run_and_not_its_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever goes on asking keeps the token, and fetches another once the client's secret was exchanged."""
+    fetched = list[str]()
+
+    async def answer(peer: Peer) -> None:
+        while True:
+            fetched.append(json.loads((await peer.request())[2])["client_secret"])
+            await peer.say(response("200 OK", json.dumps({"access_token": f"T{len(fetched)}"}).encode()))
+
+    async def all_of_it() -> list[str]:
+        async with raw_server(answer) as server, aclosing(Outbound()) as outbound:
+            client = 'client_id = "env:ID", client_secret = "env:OURS", json = true'
+            auth = f'auth = {{ kind = "oauth2", token_url = "{server.url}/token", {client} }}\n'
+            settings = loaded(tmp_path, f'[suppliers.acme.api]\nbase_url = "https://api.example"\n{auth}')
+            askers, seen = Askers(outbound), list[str]()
+            for secret in ("first", "first", "second"):
+                monkeypatch.setenv("OURS", secret)
+                headers = await askers.caller(settings, "acme").authorisation.headers(5)
+                seen.append(headers["authorization"])
+            return seen
+
+    monkeypatch.setenv("ID", "me")
+
+    assert asyncio.run(all_of_it()) == ["Bearer T1", "Bearer T1", "Bearer T2"]
+    assert fetched == ["first", "second"]
 
 
 def test_a_refused_client_stops_the_supplier(store: SqliteStore) -> None:

@@ -22,7 +22,7 @@ from webhookctl.server.limits import Crowd, Limits, affordable
 from webhookctl.server.tls import tls_context
 
 from .serving import PATIENCE_S, Client, ask, raw, request, served
-from .test_run import _certificate as certificate
+from .test_run import tls_files
 
 QUICK: Final = Limits(head_s=0.4, body_s=0.8, answer_s=0.8)
 LONG: Final = Limits(head_s=60, body_s=60, answer_s=60)
@@ -101,7 +101,7 @@ def test_who_does_not_read_the_answers_is_cut() -> None:
 @pytest.fixture
 def trusted(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """The server's side of TLS, and a client's that believes it."""
-    pair = certificate(tmp_path, "shop")
+    pair = tls_files(tmp_path, "shop")
     return tls_context(*pair), ssl.create_default_context(cafile=str(pair[0]))
 
 

@@ -69,7 +69,8 @@ def test_the_url_is_the_one_that_answers() -> None:
         assert ask(server.port, request(b"{}")).status == 200
 
 
-def _certificate(folder: Path, name: str, password: bytes | None = None) -> tuple[Path, Path]:
+def tls_files(folder: Path, name: str, password: bytes | None = None) -> tuple[Path, Path]:
+    """Write a certificate for localhost that nobody vouches for, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -90,7 +91,7 @@ def _certificate(folder: Path, name: str, password: bytes | None = None) -> tupl
 
 def test_https_with_a_certificate_of_our_own(tmp_path: Path) -> None:
     """The same answers over TLS; a client that speaks plain HTTP gets none and harms nobody."""
-    certificate, key = _certificate(tmp_path, "shop")
+    certificate, key = tls_files(tmp_path, "shop")
     trusting = ssl.create_default_context(cafile=str(certificate))
     with served(stored, tls=tls_context(certificate, key)) as server:
         assert server.url == f"https://127.0.0.1:{server.port}"
@@ -104,9 +105,9 @@ def test_https_with_a_certificate_of_our_own(tmp_path: Path) -> None:
 
 def test_tls_files_that_can_not_be_used_are_named(tmp_path: Path) -> None:
     """Missing, of another pair, no PEM, behind a passphrase: a sentence with the file, and nothing is asked for."""
-    certificate, key = _certificate(tmp_path, "shop")
-    _, other = _certificate(tmp_path, "other")
-    _, locked = _certificate(tmp_path, "locked", b"passphrase")
+    certificate, key = tls_files(tmp_path, "shop")
+    _, other = tls_files(tmp_path, "other")
+    _, locked = tls_files(tmp_path, "locked", b"passphrase")
     junk = tmp_path / "junk"
     junk.write_text("not PEM")
 
@@ -126,7 +127,7 @@ def test_tls_files_that_can_not_be_used_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("over_tls", [False, True])
 def test_an_idle_connection_does_not_delay_the_end(tmp_path: Path, *, over_tls: bool) -> None:
     """However long the grace, who has no open request is not waited for: neither before a first request nor after."""
-    pair = _certificate(tmp_path, "shop") if over_tls else None
+    pair = tls_files(tmp_path, "shop") if over_tls else None
     trusting = ssl.create_default_context(cafile=str(pair[0])) if pair else None
     with (
         served(stored, tls=tls_context(*pair) if pair else None, grace_s=LONG_S) as server,

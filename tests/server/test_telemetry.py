@@ -76,6 +76,16 @@ def test_an_outcome_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> N
     }
 
 
+def test_a_time_is_written_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """When it is tried again is read beside the line's own time, and in the same form."""
+    configure_logging()
+
+    record(Postponed(AN_ACTION, 1_795_580_000_000, "answered 500", 1_795_580_682_351, alert=False))
+
+    (line,) = lines(capsys)
+    assert line["next_at"] == "2026-11-25T04:24:42.351Z"
+
+
 def test_what_waits_for_a_person_is_louder(capsys: pytest.CaptureFixture[str]) -> None:
     """A dead event and an alerted failure are warnings, a dead action is an error."""
     configure_logging()

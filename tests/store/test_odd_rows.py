@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ from webhookctl.adapters.store_sqlite import SqliteStore, open_store
 from webhookctl.core.errors import RowError
 from webhookctl.core.events import EventState
 from webhookctl.core.mapping import Mapping
-from webhookctl.core.orders import ActionKind, ActionState, Move, Policy
+from webhookctl.core.orders import ActionKind, ActionState, Intervention, Move, Policy
 from webhookctl.core.outcomes import EventApplied
 from webhookctl.core.ports.events import EventQuery
 from webhookctl.core.ports.orders import OrderQuery
 from webhookctl.core.ports.outbox import ActionQuery
 from webhookctl.core.ports.quarantine import RejectedQuery
 from webhookctl.core.quarantine import Bounds
+from webhookctl.flows.alarms import Alarms
 from webhookctl.flows.apply import Apply, Supplier
 
 _LATER = NOW + 120_000
@@ -93,14 +95,33 @@ def test_an_action_that_is_none_keeps_no_other_from_being_carried_out(sqlite: Sq
     assert [one.action.kind for one in claimed] == [ActionKind.NOTIFY]
 
 
-def test_what_was_restrained_by_an_unknown_word_waits_for_a_person(sqlite: SqliteStore) -> None:
-    """Whatever was meant, it was not that the action be carried out."""
+def test_what_is_late_is_told_beside_an_order_that_is_none(sqlite: SqliteStore) -> None:
+    """One row must not silence the alarms of all orders."""
+    for reference in ("ORD-1", "ORD-2"):
+        late = replace(order(reference), due_at=NOW)
+        assert write(sqlite, Move(late, (action(of=late),))) == "done"
+    _spoil(sqlite, "UPDATE orders SET learned_by = 'hearsay' WHERE reference = 'ORD-1'")
+
+    Alarms(sqlite.alarms, dict, lambda: 1, lambda: 1).run(now=_LATER)
+
+    told = sqlite.outbox.find(ActionQuery(kind=ActionKind.ALERT))
+    assert {("ORD-2", "overdue"), ("ORD-2", "undelivered")} <= {(alert.subject, alert.cause) for alert in told}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_was_restrained_by_an_unknown_word_waits_for_a_person(sqlite: SqliteStore, *, begun: bool) -> None:
+    """Whatever was meant, it was not that the action be carried out, nor, where nobody knows, that it be again."""
     put(sqlite)
-    claim_actions(sqlite)
+    (claimed,) = claim_actions(sqlite)
+    if begun:
+        sqlite.outbox.begin(claimed.action.id, claimed.claim, now=NOW)
     _spoil(sqlite, "UPDATE actions SET restrained = 'perhaps'")
 
-    assert claim_actions(sqlite, now=_LATER) == []
-    (found,) = sqlite.outbox.find(ActionQuery())
+    assert claim_actions(sqlite, ActionKind.DELIVER, now=_LATER) == []
+    if begun:
+        by = Intervention(_LATER, "ann", "to be tried again", "asked the shop")
+        sqlite.outbox.resolve(claimed.action.id, ActionState.WAITING, by=by, now=_LATER)
+    (found,) = sqlite.outbox.find(ActionQuery(kind=ActionKind.DELIVER))
     assert found.state is ActionState.HELD
 
 

@@ -82,6 +82,15 @@ def test_suppliers_of_a_reference(store: Store) -> None:
     assert store.orders.suppliers_of([]) == {}
 
 
+def test_any_number_of_orders_is_asked_for(store: Store) -> None:
+    """A supplier's list may name more orders than a statement of SQLite takes values."""
+    write(store, Move(order("LAST-250000")))
+    names = [f"LAST-{number}" for number in range(250_001)]
+
+    assert store.orders.get([("acme", name) for name in names]).keys() == {("acme", "LAST-250000")}
+    assert store.orders.suppliers_of(names) == {"LAST-250000": ("acme",)}
+
+
 def test_references_of_an_order_id(store: Store) -> None:
     """The supplier's id finds its orders, those of no other supplier; two are enough to know that it is ambiguous."""
     same = [replace(order(f"ORD-{number}"), order_id="SAME") for number in (3, 4, 5)]

@@ -15,6 +15,7 @@ import structlog
 
 from webhookctl.core import outcomes
 from webhookctl.core.errors import told
+from webhookctl.core.moments import exact
 from webhookctl.core.outcomes import Outcome
 from webhookctl.core.redaction import printable
 
@@ -166,7 +167,11 @@ def record(outcome: Outcome) -> None:
 
 def _values(outcome: Outcome, line: _Line) -> dict[str, object]:
     found = {name.rpartition(".")[2]: attrgetter(name)(outcome) for name in line.shown}
-    return {name: _shown(value) for name, value in found.items() if value is not None and value != ""}
+    return {
+        name: exact(value) if name.endswith("_at") else _shown(value)
+        for name, value in found.items()
+        if value is not None and value != ""
+    }
 
 
 def _shown(value: object) -> object:

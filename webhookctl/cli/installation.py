@@ -130,6 +130,12 @@ def _address(plan: Plan) -> str:
     return f"{address}/SECRET, with the secret below" if _signs_nothing(read_preset(plan.preset)) else address
 
 
+def _log(plan: Plan) -> str:
+    """Keep a path that holds the secret out of nginx's log."""
+    words = ("# What is posted to holds the secret, which must not stand in a log.", "access_log off;")
+    return "".join(f"        {word}\n" for word in words) if _signs_nothing(read_preset(plan.preset)) else ""
+
+
 def _new_secret(preset: Mapping[str, Any]) -> str:
     """Make a secret in the form that the preset's suppliers use."""
     prefix = str(preset.get("secret_prefix", ""))
@@ -159,7 +165,7 @@ def steps(plan: Plan) -> list[str]:
         poll_service=_filled("webhookctl-poll.service", **words),
         poll_timer=_filled("webhookctl-poll.timer"),
         cron=_filled("webhookctl.cron", **words),
-        nginx=_filled("nginx.conf", **words),
+        nginx=_filled("nginx.conf", **words, log=_log(plan)),
     ).splitlines()
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain, repeat
 from shutil import get_terminal_size
@@ -137,7 +137,9 @@ def when(moment: str | None, *, utc: bool = False) -> str:
     if not moment:
         return "-"
     shown = datetime.fromisoformat(moment)
-    return (shown.astimezone(UTC) if utc else shown.astimezone()).isoformat(sep=" ", timespec="seconds")
+    with suppress(OverflowError, ValueError):  # the first day of year 1, west of Greenwich: the time of who has none
+        shown = shown.astimezone(UTC) if utc else shown.astimezone()
+    return shown.isoformat(sep=" ", timespec="seconds")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from webhookctl.config.api_settings import ApiSettings
 from webhookctl.config.door_settings import OnGet
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
+from webhookctl.wiring.inspection import api_secrets
 
 
 def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -23,6 +24,10 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
             "path": str(settings.store.path),
             "keys": [show.secret(key) for key in settings.store.keys],
             "unencrypted": settings.store.unencrypted,
+            "backup_every_ms": settings.store.backup_every,
+            "backup_to": str(settings.store.backup_to) if settings.store.backup_to else None,
+            "keep": settings.store.keep,
+            "retention_ms": settings.store.retention,
         },
         "serve": {
             "listen": str(settings.serve.listen),
@@ -68,6 +73,7 @@ class _Show:
     def supplier(self, supplier: SupplierSettings) -> dict[str, Any]:
         return {
             "preset": supplier.preset,
+            "url": supplier.url or None,
             "overridden": sorted([*(supplier.model_extra or {}), *(f"map.{key}" for key in supplier.map)]),
             "secrets": [self.secret(secret) for secret in supplier.secrets],
             "allow_short": supplier.allow_short,
@@ -87,13 +93,11 @@ class _Show:
         }
 
     def api(self, api: ApiSettings) -> dict[str, Any]:
-        names = ("token", "username", "password", "client_id", "client_secret")
-        secrets = {name: getattr(api.auth, name) for name in names}
         return {
             "base_url": api.base_url,
             "order": api.order if isinstance(api.order, str) else list(api.order),
             "auth": {"kind": api.auth.kind.value}
-            | {name: self.secret(secret) for name, secret in secrets.items() if secret is not None},
+            | {name: self.secret(secret) for name, secret in api_secrets(api).items()},
             "per_second": api.rate,
             "concurrency": api.concurrency,
             "timeout_ms": api.timeout,

@@ -11,8 +11,10 @@ from webhookctl.core.addresses import Network
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.jsontext import Pointer
+from webhookctl.core.mapping.places import Place
 from webhookctl.core.orders import ConfirmRule
 from webhookctl.core.signatures import Scheme, Secret
+from webhookctl.core.signatures.template import Template
 
 NOT_NEEDED: Final = object()
 """Stands for the secrets of a supplier that signs nothing."""
@@ -118,21 +120,16 @@ def is_status_signed(scheme: Scheme, status: object) -> bool:
     """Is what a delivery says of an order's status covered by its signature? `status` is as `map.status` is written."""
     if scheme.kind in {"none", "token"}:
         return False
-    places = status if isinstance(status, list) else [status]
-    pointers = [Pointer.parse(str(place)) for place in places if _is_pointer(place)]
-    by_field = len(pointers) == len(places)
-    return all(
-        "body" in template.names or template.cuts or (by_field and all(map(template.covers, pointers)))
-        for template in scheme.templates
-    )
+    places = status if isinstance(status, list) else [status or ""]
+    return all(_covers(template, place) for template in scheme.templates for place in places)
 
 
-def _is_pointer(place: object) -> bool:
-    try:
-        Pointer.parse(str(place))
-    except ValueError:  # a header, which nobody signs; or nothing
-        return False
-    return True
+def _covers(template: Template, written: object) -> bool:
+    """Say whether another value at this place, the whole body where none is named, needs another signature."""
+    place = Place.parse(written, "status")
+    if place.header is not None:
+        return any(header.key == place.header for header in template.headers)
+    return template.covers(Pointer(place.written, place.tokens))
 
 
 class _Contradiction(NamedTuple):

@@ -12,6 +12,8 @@ from webhookctl.core.errors import SettingsError
 
 # durationpy also knows "mm" (months) and "y", and passes over what stands between two parts: neither is wanted here.
 _DURATION: Final = re.compile(r"0|(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h|d|w))+")
+_LONGEST_MS: Final = 36_525 * 86_400_000
+"""What is added to a time must stay on the calendar, which ends in the year 9999."""
 _SIZE: Final = re.compile(r"([0-9]{1,12}) ?(B|KiB|MiB|KB|MB)?")
 _UNITS: Final[Mapping[str | None, int]] = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "KB": 1000, "MB": 1000**2}
 _SMALLEST_BODY: Final = 1024
@@ -20,6 +22,7 @@ _LARGEST_BODY: Final = 64 * 1024**2
 _SMALLEST_KEPT: Final = 1024**2
 _SHORTEST_RETENTION_MS: Final = 7 * 86_400_000
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_PORT: Final = re.compile(r"[0-9]{1,5}")
 _HIGHEST_PORT: Final = 65535
 
 
@@ -51,9 +54,12 @@ def duration(written: object) -> int:
     if not isinstance(written, str) or not _DURATION.fullmatch(written):
         raise SettingsError('must be a duration in quotes, such as "15m", "72h" or "7d" (units: ms, s, m, h, d, w)')
     try:
-        return round(durationpy.from_str(written).total_seconds() * 1000)
+        milliseconds = round(durationpy.from_str(written).total_seconds() * 1000)
     except durationpy.DurationError:
-        raise SettingsError("is too long a duration") from None
+        milliseconds = _LONGEST_MS + 1
+    if milliseconds > _LONGEST_MS:
+        raise SettingsError("is too long a duration: it may be a hundred years")
+    return milliseconds
 
 
 def retention(written: object) -> int:
@@ -131,7 +137,7 @@ def address(written: object) -> Address:
     """Read "127.0.0.1:8700" or "[::1]:8700"; port 0 takes any free one."""
     form = "must be an address and a port in quotes, such as 127.0.0.1:8700 or [::1]:8700"
     host, colon, port = written.rpartition(":") if isinstance(written, str) else ("", "", "")
-    if not colon or not (port.isascii() and port.isdigit()) or int(port[:6]) > _HIGHEST_PORT:
+    if not colon or not _PORT.fullmatch(port) or int(port) > _HIGHEST_PORT:
         raise SettingsError(form)
     if host.startswith("[") and host.endswith("]"):
         if ":" not in host or not _is_ip(host[1:-1]):

@@ -198,7 +198,7 @@ class PutOff:
 
 @dataclass(frozen=True, slots=True)
 class SupplierNotAsked:
-    """A supplier could not be asked: it is down, refuses us, or wants to be left alone."""
+    """A supplier could not be asked: it is down, refuses us, wants to be left alone, or we lack its secret."""
 
     supplier: str
     reason: str

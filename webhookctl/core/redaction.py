@@ -30,6 +30,8 @@ _GROUPED: Final = re.compile(
     "|".join(rf"(?<![\w-])[A-Z0-9]{{{size}}}(?:-[A-Z0-9]{{{size}}}){{2,}}(?![\w-])" for size in range(4, 9))
 )
 _NOTHING: Final = frozenset({"null", "true", "false"})
+# In full width too, which some programs take for the same, and `|`, with which an old one began a command.
+_FORMULA_STARTS: Final = frozenset("=+@|＝＋－＠")  # noqa: RUF001 - meant so
 _CONFIDENTIAL_HEADERS: Final = re.compile(
     rb"auth|cookie|token|secret|signature|api-?key|hmac|credential|passw|session|verify|(^|-)(sig|sign|key|hash|digest)$",
     re.IGNORECASE,
@@ -85,7 +87,7 @@ def printable(text: str) -> str:
 def guarded(cell: str) -> str:
     """Put an apostrophe before what a spreadsheet would take for a formula: nobody's reference may run a program."""
     start = cell.lstrip()[:1]
-    return f"'{cell}" if start in {"=", "+", "@"} or (start == "-" and not _is_number_or_dash(cell)) else cell
+    return f"'{cell}" if start in _FORMULA_STARTS or (start == "-" and not _is_number_or_dash(cell)) else cell
 
 
 def _is_number_or_dash(cell: str) -> bool:

@@ -82,7 +82,7 @@ class Act:
             self._claims.update({(one.action.id, one.claim): now for one in claimed})
         try:
             return self._with_orders(claimed)
-        except StoreError:
+        except Exception:
             keys = [(one.action.id, one.claim) for one in claimed]
             self._forget(keys)  # first of all: what we renewed without working on it would never run out
             self.outbox.release(keys, now=now)
@@ -138,7 +138,14 @@ class Act:
         settlements = [self.settlement(one.held, result, now) for one, result in attempted]
         stopped = [one.held for one in ended if one.result is _NoAttempt.STOPPED]
         self._put_back(stopped, now)
-        written = self.outbox.settle(settlements, now=now) if settlements else []
+        try:
+            written = self.outbox.settle(settlements, now=now) if settlements else []
+        except StoreError:
+            raise  # tried again
+        except Exception:
+            if len(ended) == 1:  # it is itself what can't be settled, and nobody tries again: let its claim run out
+                self._forget([ended[0].held.key])
+            raise
         self._forget([one.held.key for one in ended])
         return [
             *(

@@ -1,9 +1,35 @@
 """What HTTPS needs: a certificate and its key."""
 
+import hashlib
 import ssl
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from webhookctl.core.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """A certificate and its key, ready to be shown."""
+
+    context: ssl.SSLContext = field(compare=False, repr=False)
+    digest: bytes
+    """Of both files: whether others were loaded since."""
+
+    @classmethod
+    def load(cls, certificate: Path, key: Path) -> "Tls":
+        """Raise `SettingsError` where they can't be used."""
+        context = tls_context(certificate, key)
+        return cls(context, hashlib.sha256(certificate.read_bytes() + key.read_bytes()).digest())
+
+    def show_instead(self, renewed: "Tls") -> None:
+        """Have whoever connects to a listener of ours from now on be shown what is renewed."""
+
+        def choose(connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _ours: ssl.SSLContext) -> None:
+            connection.context = renewed.context
+
+        # Loading it into the context of before would leave a certificate of another kind, RSA or ECDSA, beside it.
+        self.context.sni_callback = choose
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:

@@ -24,6 +24,7 @@ from webhookctl.fanout import wait_any
 from webhookctl.flows.apply import Supplier
 from webhookctl.server import answers
 from webhookctl.server.receiver import SupplierDoor
+from webhookctl.server.tls import Tls
 from webhookctl.wiring import now_ms
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class InForce:
     """Empty where nothing is received: the secrets of suppliers may not be there then."""
     handlers: Mapping[ActionKind, Handler]
     """Empty where no work is done."""
+    tls: Tls | None = None
+    """None where nothing is received, or a proxy has the certificate."""
 
     @property
     def suppliers(self) -> dict[str, Supplier]:
@@ -51,7 +54,8 @@ class InForce:
         """Read the secrets, those of handlers where there is a way `outbound`; raises `SettingsError`."""
         doors = {name: door(settings, name) for name in settings.suppliers} if receives else {}
         handlers = _handlers(settings, outbound) if outbound else {}
-        return cls(settings, doors, handlers)
+        tls = Tls.load(*settings.serve.tls) if receives and settings.serve.tls else None
+        return cls(settings, doors, handlers, tls)
 
 
 class Handlers(Mapping[ActionKind, Handler]):
@@ -136,12 +140,21 @@ def _changes(before: InForce, now: InForce) -> Iterator[str]:
             was, is_now = before.doors[name], now.doors[name]
             if was.keys != is_now.keys or was.path_secrets != is_now.path_secrets:
                 yield f"suppliers.{name}.secrets"
+    if renewed_tls(before, now):
+        yield "serve.tls_cert (renewed)"
     yield from _change("quarantine", both[0].quarantine, both[1].quarantine)
+    yield from _change("alarms", both[0].alarms, both[1].alarms)
     for kind in ActionKind:
         here = both[0].actions.by_kind().get(kind), both[1].actions.by_kind().get(kind)
         yield from _change(f"actions.{kind}", *here)
         if here[0] == here[1] and before.handlers.get(kind) != now.handlers.get(kind):
             yield f"actions.{kind}.secret"
+
+
+def renewed_tls(before: InForce, now: InForce) -> Tls | None:
+    """Return the certificate that lies where another lay before; one that lies elsewhere is for the next start."""
+    is_other = before.settings.serve.tls == now.settings.serve.tls and before.tls != now.tls
+    return now.tls if is_other else None
 
 
 def _change(name: str, before: object, now: object) -> Iterator[str]:

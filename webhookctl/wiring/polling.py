@@ -75,7 +75,7 @@ class Askers:
     """The suppliers that can be asked, with the tokens that outlast a run."""
 
     outbound: Outbound
-    _known: dict[str, tuple[ApiSettings, Authorisation]] = field(default_factory=dict, init=False)
+    _known: dict[str, OAuth2] = field(default_factory=dict, init=False)
 
     def of(self, settings: Settings, wanted: Wanted = Wanted()) -> list[Asking]:
         """Return those that the settings let us ask; raises `SettingsError` where a secret can't be read."""
@@ -100,14 +100,16 @@ class Askers:
         return Asking(name, HttpSupplier(name, caller), policy, one.policy.codes, one.api.missed_alert)
 
     def _authorisation(self, settings: Settings, name: str, api: ApiSettings) -> Authorisation:
+        try:
+            found = authorisation(api.auth, _reader(settings), self.outbound)
+        except SettingsError as error:
+            raise SettingsError(f"suppliers.{name}.api.auth: {error}") from None
+        if not isinstance(found, OAuth2):
+            return found
         known = self._known.get(name)
-        if known is None or known[0] != api or not isinstance(known[1], OAuth2):
-            try:
-                known = api, authorisation(api.auth, _reader(settings), self.outbound)
-            except SettingsError as error:
-                raise SettingsError(f"suppliers.{name}.api.auth: {error}") from None
-            self._known[name] = known
-        return known[1]
+        if known is None or known.client != found.client:  # its secret may be another one since
+            self._known[name] = known = found
+        return known
 
 
 def _reader(settings: Settings) -> Callable[[SecretRef | None], str]:

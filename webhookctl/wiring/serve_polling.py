@@ -8,12 +8,12 @@ from typing import Final
 from webhookctl.adapters.outbound import Outbound
 from webhookctl.adapters.store_sqlite import SqliteStore
 from webhookctl.config import Settings
-from webhookctl.core.errors import told
+from webhookctl.core.errors import SettingsError, told
 from webhookctl.core.outcomes import Asked, Found, Hindered, Resumed, SupplierNotAsked
 from webhookctl.fanout import wait_any
 from webhookctl.flows.poll import Asking, look_at_missed
 from webhookctl.wiring import asked_suppliers, now_ms
-from webhookctl.wiring.polling import Askers, poll_of, run_until
+from webhookctl.wiring.polling import Askers, Wanted, poll_of, run_until
 
 _LOOK_EVERY_S: Final = 1.0
 _BEAT_EVERY_S: Final = 30.0
@@ -70,8 +70,9 @@ class ServePolling:
     def _count(self) -> int:
         now = now_ms()
         return sum(
-            self.opened.leases.count_stale_orders(one.name, older_than=now - one.policy.after, now=now)
-            for one in self._askers.of(self.settings())
+            self.opened.leases.count_stale_orders(name, older_than=now - one.api.policy.after, now=now)
+            for name, one in self.settings().suppliers.items()
+            if one.asked is not None and one.api is not None
         )
 
     async def _beat(self) -> None:
@@ -86,10 +87,19 @@ class ServePolling:
         every = settings.serve.poll_every
         if every is not None and now >= self._next_round:
             self._next_round = now + every / 1000
-            await self._ask(self._askers.of(settings), until, wanted_only=False)
+            await self._ask(self._askings(settings, asked_suppliers(settings)), until, wanted_only=False)
         elif wanted := await asyncio.to_thread(self._wanted, settings, now):
-            askings = [one for one in self._askers.of(settings) if one.name in wanted]
-            await self._ask(askings, until, wanted_only=True)
+            await self._ask(self._askings(settings, wanted), until, wanted_only=True)
+
+    def _askings(self, settings: Settings, names: Sequence[str]) -> list[Asking]:
+        """Return those of `names` that can be asked: a secret that can't be read keeps no other from being so."""
+        found = list[Asking]()
+        for name in names:
+            try:
+                found += self._askers.of(settings, Wanted(name))
+            except SettingsError as error:
+                self._told(SupplierNotAsked(name, str(error)))
+        return found
 
     def _wanted(self, settings: Settings, now: float) -> list[str]:
         names = [name for name in asked_suppliers(settings) if self._resting.get(name, now) <= now]

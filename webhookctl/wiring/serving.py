@@ -3,7 +3,6 @@
 import asyncio
 import random
 import socket
-import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -30,9 +29,8 @@ from webhookctl.server import run
 from webhookctl.server.batcher import Batcher
 from webhookctl.server.limits import Limits
 from webhookctl.server.receiver import Receiver
-from webhookctl.server.tls import tls_context
 from webhookctl.wiring import handled_kinds, now_ms, policies, steady_clock, store
-from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check
+from webhookctl.wiring.in_force import Handlers, InForce, Rereading, check, renewed_tls
 from webhookctl.wiring.keeping import Keeping
 from webhookctl.wiring.quarantining import Quarantining
 from webhookctl.worker import Line, Worker
@@ -82,7 +80,6 @@ class _Entrance:
     sock: socket.socket
     admin: socket.socket | None
     """Where this machine asks after health, metrics and orders."""
-    tls: ssl.SSLContext | None
     started: Callable[[str], None]
 
 
@@ -94,7 +91,6 @@ def serve(
     `again` reads the settings once more, when SIGHUP asks for it.
     """
     check(settings)
-    tls = tls_context(*settings.serve.tls) if settings.serve.tls else None
     outbound = _way_out() if worker else None
     in_force = InForce.of(settings, outbound, receives=True)
     listen = settings.serve.listen
@@ -106,7 +102,7 @@ def serve(
         telemetry.configure_logging(verbose=verbose)
         _tell_notices(opened)
         machine = _Machine(in_force, outbound, opened)
-        return run.run(_serve(machine, again, _Entrance(sock, admin, tls, started)))
+        return run.run(_serve(machine, again, _Entrance(sock, admin, started)))
 
 
 def _tell_notices(opened: SqliteStore) -> None:
@@ -185,7 +181,7 @@ async def _serve(machine: "_Machine", again: Callable[[], Settings], entrance: _
             sock=entrance.sock,
             until=machine.until,
             started=entrance.started,
-            tls=entrance.tls,
+            tls=machine.tls.context if machine.tls else None,
             grace_s=round(grace_s),
             limits=_limits(settings.serve),
             record=tally.record,
@@ -251,6 +247,8 @@ class _Machine:
 
     def __init__(self, in_force: InForce, outbound: "Outbound | None", opened: SqliteStore) -> None:
         self.in_force = in_force
+        self.tls = in_force.tls
+        """What the listener began with."""
         self.outbound = outbound
         self.until = asyncio.Event()
         self.tally = Tally(asyncio.Event())
@@ -267,6 +265,8 @@ class _Machine:
 
     def exchange(self, found: InForce) -> None:
         """Go on by other settings; what is under way ends by those that it began with."""
+        if self.tls and (renewed := renewed_tls(self.in_force, found)):
+            self.tls.show_instead(renewed)
         self.in_force = found
         self._apply = Apply(self._opened.events, self._opened.orders, found.suppliers)
         for handlers, some in zip(self._handlers, _apart(found), strict=True):

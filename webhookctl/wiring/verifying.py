@@ -44,8 +44,9 @@ def event(settings: "Settings", event_id: str, *, now: int | None) -> Question:
     """Return the stored event with the bytes that came, judged by the time of its arrival unless `now` is given."""
     with wiring.store(settings) as store:
         found = wiring.stored_event(store, event_id)
+    known = found.url or _known_url(settings, found.supplier)
     delivery = Delivery(
-        found.supplier, found.body, found.headers, found.received_at, b"", url=_known_url(settings, found.supplier)
+        found.supplier, found.body, found.headers, found.received_at, b"", method=found.method, url=known
     )
     return Question(delivery, signing(settings, found.supplier), now or found.received_at, f"event {found.id}")
 

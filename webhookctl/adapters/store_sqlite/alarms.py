@@ -1,11 +1,13 @@
 """What has run out of time, alerted once."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from webhookctl.adapters.store_sqlite import action_rows, order_rows
 from webhookctl.adapters.store_sqlite.connection import Connection
+from webhookctl.core.errors import RowError
 from webhookctl.core.orders import Action, NewAction, Order
 from webhookctl.core.ports.alarms import UNAPPLIED, Waiting, Window
 
@@ -71,6 +73,7 @@ class SqliteAlarms:
         """Go through the rows a few at a time; reading alone first, as there mostly are none.
 
         Each part begins behind the last row of the one before, not at its number: rows leave while we are at it.
+        A row that can't be read is left for `store check` to name: it must not keep all others from being told of.
         """
         added, last = 0, (since, 0)
         while True:
@@ -80,7 +83,9 @@ class SqliteAlarms:
                     return added
             with self.connection.writing() as raw:  # read again: what ended between the two needs no alert
                 rows = raw.execute(statement, span).fetchall()
-                added += sum(action_rows.add(raw, tell(row), now=now) for row in rows)
+                for row in rows:
+                    with suppress(RowError):
+                        added += action_rows.add(raw, tell(row), now=now)
             if len(rows) < _AT_ONCE:
                 return added
             last = rows[-1][-2:]

@@ -5,7 +5,6 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -97,14 +96,6 @@ def take_alone(path: Path) -> Use:
             f"`fuser {lock_of(path)}` shows who has it."
         )
     return Use(handle)
-
-
-def is_in_use(path: Path) -> bool:
-    """Say whether another process uses the store."""
-    with suppress(StoreError):
-        take_alone(path).close()
-        return False
-    return True
 
 
 def _opened(path: Path) -> int | None:

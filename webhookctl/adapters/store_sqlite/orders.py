@@ -1,9 +1,9 @@
 """The orders: fetched, listed, and the whole story of each."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from webhookctl.adapters.store_sqlite import action_rows, event_rows, intervention_rows, order_rows
 from webhookctl.adapters.store_sqlite.connection import Connection, IntegrityError
@@ -14,6 +14,8 @@ from webhookctl.core.errors import NotFoundError
 from webhookctl.core.orders import ActionState, Move, NewAction, Order
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.ports.orders import OrderQuery, Reveal, Story
+
+_Key = TypeVar("_Key")
 
 _REFERENCES_OF: Final = "SELECT reference FROM orders WHERE order_id = ? AND supplier = ? LIMIT 2"
 _LISTING: Final = Listing(
@@ -52,6 +54,8 @@ _REVEALS: Final = """
         UNION ALL
         SELECT event_id FROM event_orders WHERE supplier = ?1 AND reference = ?2
     ) ORDER BY at"""
+_AT_ONCE: Final = 500
+"""Keys of one statement: SQLite takes 32,766 values, and each count of them is a statement of its own to keep."""
 _REVEAL: Final = "INSERT INTO reveals (supplier, reference, at, who, reason) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -65,16 +69,20 @@ class SqliteOrders:
     def get(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Order]:
         if not keys:
             return {}
+        found: dict[tuple[str, str], Order] = {}
         with self.connection.reading() as raw:
-            return order_rows.load_all(raw, self.cipher, keys)
+            for some in _parts(keys):
+                found |= order_rows.load_all(raw, self.cipher, some)
+        return found
 
     def suppliers_of(self, references: Collection[str]) -> dict[str, tuple[str, ...]]:
         if not references:
             return {}
         found: dict[str, tuple[str, ...]] = {}
         with self.connection.reading() as raw:
-            for reference, supplier in raw.execute(_suppliers_of(len(references)), tuple(references)):
-                found[reference] = (*found.get(reference, ()), supplier)
+            for some in _parts(references):
+                for reference, supplier in raw.execute(_suppliers_of(len(some)), some):
+                    found[reference] = (*found.get(reference, ()), supplier)
         return found
 
     def references_of(self, order_ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -128,6 +136,11 @@ class SqliteOrders:
                 raw.execute(_REVEAL, (supplier, reference, reveal.at, reveal.who, reveal.reason))
             except IntegrityError:
                 raise NotFoundError(f"There is no order {reference} at {supplier}.") from None
+
+
+def _parts(keys: Collection[_Key]) -> Iterator[tuple[_Key, ...]]:
+    listed = tuple(keys)
+    return (listed[start : start + _AT_ONCE] for start in range(0, len(listed), _AT_ONCE))
 
 
 @lru_cache(256)
