@@ -59,6 +59,29 @@ def test_what_came_meanwhile_counts_when_it_is_tried_again(store: Store, restrai
     assert claim_actions(store, ActionKind.DELIVER, now=NOW + LEASE) == []
 
 
+@pytest.mark.parametrize("restraint", [ActionState.CANCELLED, ActionState.HELD])
+@pytest.mark.parametrize("ending", ["the worker dies", "the attempt ends so"])
+def test_what_came_during_the_attempt_counts_when_it_is_tried_again(
+    store: Store, restraint: ActionState, ending: str
+) -> None:
+    """A refund that reached a delivery under way stays in force over its unknown end."""
+    put(store)
+    (claimed,) = claim_actions(store, ActionKind.DELIVER)
+    store.outbox.begin(claimed.action.id, claimed.claim, now=NOW)
+    restrain(store, ActionKind.DELIVER, restraint)
+    if ending == "the worker dies":
+        claim_actions(store, ActionKind.NOTIFY, now=NOW + LEASE)
+    else:
+        unknown = Settlement(claimed.action.id, claimed.claim, ActionState.AMBIGUOUS, "no answer came")
+        assert store.outbox.settle([unknown], now=NOW) == [True]
+    assert only(store).state is ActionState.AMBIGUOUS
+
+    after = store.outbox.resolve(claimed.action.id, ActionState.WAITING, by=BY, now=NOW + 1)
+
+    assert after is only(store).state is restraint
+    assert claim_actions(store, ActionKind.DELIVER, now=NOW + LEASE) == []
+
+
 def test_only_what_is_ambiguous_is_resolved(store: Store) -> None:
     """Whatever else it is, it stays, and nobody is said to have done anything."""
     put(store)

@@ -57,8 +57,8 @@ _CLAIM: Final = """
     WHERE rowid IN (SELECT rowid FROM ({due}) WHERE tries < ? ORDER BY next_at LIMIT ?) RETURNING {columns}, next_at"""
 _END_CLAIM: Final = """
     UPDATE actions SET state = ?, detail = ?, next_at = ?, started_at = ?, error = ?, finished_at = ?, claim = NULL,
-        forgiven = CASE WHEN ? THEN attempts ELSE forgiven END, claimed_until = NULL, restrained = NULL,
-        restrained_detail = NULL
+        forgiven = CASE WHEN ? THEN attempts ELSE forgiven END, claimed_until = NULL, restrained = ?,
+        restrained_detail = ?
     WHERE id = ?"""
 _END_DONE: Final = """
     UPDATE actions SET state = 'done', next_at = NULL, error = NULL, finished_at = ?, claim = NULL, forgiven = attempts,
@@ -304,7 +304,10 @@ def _settle(raw: "sqlite3.Connection", settlement: Settlement, now: int) -> bool
 
 
 def _end(raw: "sqlite3.Connection", row: Any, attempt: Attempt, *, next_at: int, settled: bool) -> None:  # noqa: ANN401 - as `_HELD`
-    """End a claim as its attempt ended; an action that had no effect becomes what restrained it meanwhile."""
+    """End a claim as its attempt ended; an action that had no effect becomes what restrained it meanwhile.
+
+    While nobody knows whether it had one, the restraint is kept: it counts once a person has the action tried again.
+    """
     action = stored_action(row)
     restrained, restrained_detail = row[-2:]
     state, detail = attempt.state, action.detail
@@ -315,7 +318,8 @@ def _end(raw: "sqlite3.Connection", row: Any, attempt: Attempt, *, next_at: int,
     started_at = action.started_at if state in _KEEP_START else None
     error = None if state is ActionState.DONE else attempt.detail
     finished_at = attempt.ended_at if state in FINISHED else None
-    raw.execute(_END_CLAIM, (state, detail, due, started_at, error, finished_at, settled, action.id))
+    kept = (restrained, restrained_detail) if state is ActionState.AMBIGUOUS else (None, None)
+    raw.execute(_END_CLAIM, (state, detail, due, started_at, error, finished_at, settled, *kept, action.id))
     record(raw, attempt)
 
 
