@@ -2,6 +2,7 @@
 
 import re
 import sys
+import tracemalloc
 
 import pytest
 
@@ -58,6 +59,39 @@ def test_a_table_where_there_is_room(capsys: pytest.CaptureFixture[str], monkeyp
 
     assert lines[0].split() == list(COLUMNS)
     assert len(lines) == 4
+
+
+def test_a_heading_of_two_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands above the rule as a whole, and the widest column gives way first."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "24")
+
+    output.table(("Table", "About bytes"), [("one two three", "17"), ("漢 four", "1")])
+
+    assert re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines() == [
+        "",
+        " Table        About",
+        "              bytes",
+        f" {'─' * 23}",
+        " one two      17",
+        " three",
+        " 漢 four      1",
+    ]
+
+
+def test_a_list_of_many_rows(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes little more memory than its text: a hundred thousand rows may be asked for."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "130")
+    rows = [(str(number), *ROWS[1][1:]) for number in range(5_000)]
+    tracemalloc.start()
+
+    output.table(COLUMNS, rows)
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert capsys.readouterr().out.count("order.fulfilled") == 5_000
+    assert most < 15_000_000
 
 
 def test_a_wide_alphabet(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
