@@ -115,10 +115,10 @@ class SqliteCandidates:
         Whoever starts next looks whether the journal (-wal) still holds all that was acknowledged, and needs it as it
         was left. With `readonly_shm` SQLite makes an index of its own, in memory.
         """
-        index, journal = (self.path.with_name(f"{self.path.name}{ending}") for ending in ("-shm", "-wal"))
-        if index.exists():
+        there = [self.path.with_name(f"{self.path.name}{ending}").exists() for ending in ("-shm", "-wal")]
+        if all(there):
             return "&readonly_shm=1"
-        return "&immutable=1" if journal.exists() else ""
+        return "&immutable=1" if any(there) else ""
 
 
 def _spans(begun: str) -> Iterator[tuple[int, int]]:
