@@ -48,7 +48,9 @@ def export(
 
     asked = selection.query(supplier, type_, state, reference, order_id, via, since, until)
     out = streams.named(out)
-    if reveal and out is None:
+    if not reveal:
+        options.refuse_alone(reason, for_="--reveal")
+    elif out is None:
         output.refuse_terminal()
     look = Reveal(options.now_ms(), wiring.who(), reason) if reveal else None
     settings = wiring.settings(context.obj.config)
