@@ -277,7 +277,7 @@ class Connection:
         if code == _FULL or self._is_out_of_space(error):
             return StoreFullError(f"There is no space left for the store {self.path}: free some on its disk.")
         if _NO_TEXT in str(error):  # which it quotes, whatever it is by now
-            return StoreError(f"The store {self.path} {_WORDS[_CORRUPT]} (a text in it is none any more).")
+            return StoreError(f"The store {self.path} {_WORDS[_CORRUPT]} (what was text in it can't be read as such).")
         kind = StoreError if self._broken is None else StoreBrokenError
         return kind(f"The store {self.path} {_WORDS.get(code, 'failed')} ({error}).")
 
