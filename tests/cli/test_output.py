@@ -128,6 +128,20 @@ def test_a_word_longer_than_the_terminal(capsys: pytest.CaptureFixture[str], mon
     assert capsys.readouterr().out.splitlines() == ["ID     01a2104b-896a-724e-a060-8c67fff78148", "Empty"]
 
 
+def test_a_row_as_it_comes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Goes on below where the terminal is too narrow, and whoever reads or copies a reference gets it in one piece."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+
+    output.row(("2026-11-25 03:56:17", "17", "ORD-2026-0001", "no JSON: it ends too early"), (20, 6, 9))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "2026-11-25 03:56:17   17",
+        "    ORD-2026-0001  no JSON: it ends too",
+        "    early",
+    ]
+
+
 def test_names_and_values(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """On a narrow terminal a long value goes on below itself, in a pipe it stays one line."""
     pairs = [("store", "shop.db"), ("acme", "of 20 orders 3 were found by asking")]

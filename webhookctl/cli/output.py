@@ -66,14 +66,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str =
 
 
 def row(cells: Sequence[str], widths: Sequence[int] = ()) -> None:
-    """Show one row of a table as it comes, and at once: in columns on a terminal, tab-separated in a pipe."""
+    """Show one row of a table as it comes, and at once: in columns on a terminal, tab-separated in a pipe.
+
+    Where the terminal is too narrow it goes on below, indented, and no word is broken.
+    """
     shown = [printable(cell) for cell in cells]
     if sys.stdout.isatty():
         columns = zip(shown, chain(widths, repeat(0)), strict=False)
-        _write(sys.stdout, "  ".join(cell.ljust(width) for cell, width in columns).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in columns).rstrip()
+        for part in _folded(get_terminal_size().columns).wrap(line):
+            _write(sys.stdout, part)
     else:
         _write(sys.stdout, "\t".join(map(guarded, shown)))
     sys.stdout.flush()
+
+
+def _folded(width: int) -> TextWrapper:
+    width = max(width, _NARROWEST)
+    return TextWrapper(width, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
