@@ -183,13 +183,15 @@ def test_an_age_that_is_none(
 
 
 def test_prune_gives_the_reserve_back_on_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the store is even opened; as soon as there is room it is made anew."""
+    """Before the store is even opened, and not for a plan; as soon as there is room it is made anew."""
     kept = Reserve(folder / "shop.db")
     kept.keep()
     monkeypatch.setattr(pruning, "is_low", lambda _: True)
     inode = kept.path.stat().st_ino
     (folder / "holds-the-inode").hardlink_to(kept.path)
 
+    assert run(monkeypatch, "store", "prune", "--older-than", "400d", "--dry-run") == 0
+    assert kept.path.stat().st_ino == inode
     assert run(monkeypatch, "store", "prune", "--older-than", "400d", "--yes") == 0
     assert kept.path.exists()
     assert kept.path.stat().st_ino != inode

@@ -30,7 +30,7 @@ def prune(
     from webhookctl.wiring import pruning
 
     age, done = _age(older_than), None
-    with pruning.store_in_need(wiring.settings(context.obj.config)) as store:
+    with pruning.store_in_need(wiring.settings(context.obj.config), only_planned=dry_run) as store:
         flow = pruning.prune_of(store, older_than=age)
         planned = flow.plan()
         output.say(f"Ended more than {older_than} ago: {pruning.told(planned)}.")
