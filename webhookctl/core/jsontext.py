@@ -20,18 +20,20 @@ MOST_BRACKETS: Final = 20_000
 """Opening ones, in all: two microseconds each, and enough for an order of ten thousand codes. Anybody may send a
 megabyte of them, so without these two limits a wrong signature would cost a second."""
 
-# Possessive throughout: no way back is kept, so no text makes these slow or large.
-_STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
-_NUMBER: Final = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
+# Possessive throughout: no way back is kept, so no text makes these slow or large. What is repeated ends with `(?!)`,
+# which never fits: Python before 3.11.5 goes on from where the last try failed, not from where it began
+# (github.com/python/cpython/issues/106052), and each alternative begins anew.
+_STRING: Final = rb'"(?:[^"\\]++|\\.|(?!))*+"'
+_NUMBER: Final = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++|(?!))?+(?:[eE][+-]?[0-9]++|(?!))?+"
 _BLANK: Final = rb"[ \t\r\n]*+"
-_UNBRACKETED: Final = rb'(?:[^"\[\]{}]++|' + _STRING + rb")"
+_UNBRACKETED: Final = rb'(?:[^"\[\]{}]++|' + _STRING + rb"|(?!))"
 _BLANKS: Final = re.compile(_BLANK)
 _KEY: Final = re.compile(_STRING + _BLANK + rb":" + _BLANK, re.DOTALL)
 _SCALAR: Final = re.compile(_STRING + rb"|" + _NUMBER + rb"|true|false|null", re.DOTALL)
 _COMMA: Final = re.compile(_BLANK + rb"(,?)" + _BLANK)
 _TO_BRACKET: Final = re.compile(
     # A pair of brackets with none within is taken in one step, so that a list of items costs no step for each.
-    rb"(?:" + _UNBRACKETED + rb"++|[\[{]" + _UNBRACKETED + rb"*+[\]}])*+",
+    rb"(?:" + _UNBRACKETED + rb"++|[\[{]" + _UNBRACKETED + rb"*+[\]}]|(?!))*+",
     re.DOTALL,
 )
 _OPENING: Final = (b"{", b"[")
