@@ -275,7 +275,11 @@ MUTANTS = (
         "markup on",
         "tests/chaos/test_terminal.py",
         ("webhookctl/cli/output.py", "return Console(markup=False", "return Console(markup=True"),
-        ("webhookctl/cli/output.py", "*(Text(cell) for cell in line)", "*line"),
+        (
+            "webhookctl/cli/output.py",
+            "in body:\n        _write(sys.stdout, part)",
+            "in body:\n        _console().print(part)",
+        ),
     ),
 )
 

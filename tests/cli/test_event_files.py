@@ -2,8 +2,11 @@
 
 import csv
 import json
+import os
 import resource
 import stat
+import subprocess
+import sys
 import tracemalloc
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.event_files import REVEAL, Place, exported
+from tests.cli.event_files import ENVIRON, REVEAL, Place, exported
 from tests.store.building import NOW, verified
 from tests.test_quarantine import said
 from webhookctl.cli import streams
@@ -262,3 +265,36 @@ def test_each_look_is_written_down_once(place: Place) -> None:
         seen += sum(place.store.events.reveals(number) == [look] for number in numbers)
 
     assert seen == 2_505
+
+
+def test_standard_output_may_be_named(place: Place) -> None:
+    """By a dash or as a device; what it was led to is written to where it stands, and no name changes hands."""
+    command = [sys.executable, "-m", "webhookctl", "-c", str(place.folder / "webhookctl.toml"), "events", "export"]
+    environ, out = {**os.environ, **ENVIRON}, place.folder / "all.jsonl"
+    out.write_text("before\n")
+    link = place.folder / "stdout"
+    link.symlink_to("/proc/self/fd/1")
+    for name in ("-", str(link)):
+        with out.open("ab") as led_to:
+            whole = [*command, "--out", name]
+            subprocess.run(whole, env=environ, stdout=led_to, cwd=place.folder, check=True)  # noqa: S603 - our own program
+
+    lines = out.read_text().splitlines()
+
+    assert (lines[0], len(lines)) == ("before", 1 + 2 * 5)
+    assert str(link.readlink()) == "/proc/self/fd/1"
+    assert not (place.folder / "-").exists()
+
+
+def test_a_symbolic_link_stays_one(place: Place) -> None:
+    """What it leads to gets the events, as with any other program; a folder is named before anything is written."""
+    link = place.folder / "latest.jsonl"
+    link.symlink_to("kept.jsonl")
+
+    done = place.run("export", "--out", str(link))
+    folder = place.run("export", *REVEAL, "--out", str(place.folder))
+
+    assert (done.exit_code, link.is_symlink()) == (0, True)
+    assert len((place.folder / "kept.jsonl").read_text().splitlines()) == 5
+    assert "Is a directory" in str(folder.exception)
+    assert not [look for one in place.all() for look in place.store.events.reveals(one.id)]

@@ -53,6 +53,8 @@ def test_an_action_belongs_to_the_event_that_caused_it(place: Place) -> None:
         ("99", "the newest is 5, and `webhookctl events list` shows those there are."),
         ("ORD-0", "there is such an order: did you mean `webhookctl orders show ORD-0`?"),
         ("x\u202e", "the newest is 5"),
+        (" #05.", "There is no event ' #05.'; did you mean 5?"),
+        ("05x", "the newest is 5"),
         ("\ud800", "the newest is 5"),
     ],
 )
@@ -62,6 +64,37 @@ def test_an_unknown_id_says_what_to_do(place: Place, name: str, hint: str) -> No
 
     assert isinstance(failed.exception, NotFoundError)
     assert hint in str(failed.exception)
+
+
+def test_a_slip_in_a_delivery_id(place: Place) -> None:
+    """Whatever follows upon what is right: the one event that begins so is named."""
+    delivery_id = page(place, "4")["delivery_id"]
+    last = "0" if delivery_id[-1] != "0" else "1"
+
+    wrong = (delivery_id[:-1] + last, f"{delivery_id[:24]}zzz-zzz", f"{delivery_id[:8]}zzz")
+    slips = [place.run("show", one) for one in wrong]
+
+    told = [str(one.exception) for one in slips]
+    assert all(isinstance(one.exception, NotFoundError) for one in slips)
+    assert [f"did you mean {delivery_id}, event 4?" in one for one in told] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["show", "4", "--raw", "--json", "--reason", "case 47"], "leave out --json"),
+        (["show", "4", "--reason", "case 47"], "--reason is for --raw"),
+        (["export", "--reason", "case 47"], "--reason is for --reveal"),
+        (["import", "-", "--reason", "case 47"], "--reason is for --unsigned"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(place: Place, words: list[str], told: str) -> None:
+    """What was said and has no part in what was asked: something else was meant. Nothing is shown or written down."""
+    failed = place.run(*words)
+
+    assert isinstance(failed.exception, UsageError)
+    assert told in str(failed.exception)
+    assert (failed.stdout, place.store.events.reveals(4)) == ("", [])
 
 
 def test_an_action_is_no_event(place: Place) -> None:

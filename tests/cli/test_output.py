@@ -4,6 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+import tracemalloc
 
 import pytest
 
@@ -62,6 +63,39 @@ def test_a_table_where_there_is_room(capsys: pytest.CaptureFixture[str], monkeyp
     assert len(lines) == 4
 
 
+def test_a_heading_of_two_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands above the rule as a whole, and the widest column gives way first."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "24")
+
+    output.table(("Table", "About bytes"), [("one two three", "17"), ("漢 four", "1")])
+
+    assert re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines() == [
+        "",
+        " Table        About",
+        "              bytes",
+        f" {'─' * 23}",
+        " one two      17",
+        " three",
+        " 漢 four      1",
+    ]
+
+
+def test_a_list_of_many_rows(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes little more memory than its text: a hundred thousand rows may be asked for."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "130")
+    rows = [(str(number), *ROWS[1][1:]) for number in range(5_000)]
+    tracemalloc.start()
+
+    output.table(COLUMNS, rows)
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert capsys.readouterr().out.count("order.fulfilled") == 5_000
+    assert most < 15_000_000
+
+
 def test_a_wide_alphabet(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Characters that take two cells are counted as two."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -94,6 +128,20 @@ def test_a_word_longer_than_the_terminal(capsys: pytest.CaptureFixture[str], mon
     output.table(("ID", "Empty"), [("01a2104b-896a-724e-a060-8c67fff78148", "")])
 
     assert capsys.readouterr().out.splitlines() == ["ID     01a2104b-896a-724e-a060-8c67fff78148", "Empty"]
+
+
+def test_a_row_as_it_comes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Goes on below where the terminal is too narrow, and whoever reads or copies a reference gets it in one piece."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+
+    output.row(("2026-11-25 03:56:17", "17", "ORD-2026-0001", "no JSON: it ends too early"), (20, 6, 9))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "2026-11-25 03:56:17   17",
+        "    ORD-2026-0001  no JSON: it ends too",
+        "    early",
+    ]
 
 
 def test_names_and_values(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

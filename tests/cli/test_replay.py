@@ -66,7 +66,11 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
         (["--redeliver", "--reason", "x"], "named one by one"),
         (["--redeliver", "--reference", "A", "--reason", " "], "--reason is empty"),
         (["--redeliver", "--reference", "A", "--reason", "x"], "no terminal"),
-        (["--redeliver", "--reference", "A", "--since", "2d", "--reason", "x"], "named one by one"),
+        (["--redeliver", "--reference", "A", "--since", "2d", "--reason", "x"], "leave out events, filters and --to"),
+        (["--redeliver", "--reference", "A", "--to", "http://127.0.0.1:9", "--reason", "x"], "filters and --to"),
+        (["--reference", "A", "--reason", "x"], "--reason is for --redeliver or --to"),
+        (["17", "./gone.json", "--to", "http://127.0.0.1:9", "--reason", "x"], "./gone.json is no file that is there"),
+        (["17", __file__, "--to", "http://127.0.0.1:9", "--reason", "x"], "either files, or events"),
         (["all", "--rate", "3/s"], "add --to"),
     ],
 )

@@ -125,24 +125,73 @@ def test_prune(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert events_in(folder) == 1
 
 
+def test_a_fault_is_counted(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its kind; exit code 5."""
+    with (
+        closing(open_store(folder / "shop.db", AesGcmCipher([bytes.fromhex(KEY)]), create=False)) as store,
+        store.connection.writing() as raw,
+    ):
+        raw.execute("UPDATE events SET via = 'pigeon'")
+
+    assert run(monkeypatch, "store", "check") == ExitCode.STORE
+    out, err = capsys.readouterr()
+    assert out.startswith("events.via: 13 ")
+    assert "The store is not whole: 1 kind of fault." in err
+
+
+def test_prune_asks_for_a_single_row_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is taken out does not come back, and how few there would be nobody knew."""
+    assert run(monkeypatch, "store", "prune", "--older-than", "499d", "--yes") == 0
+    with closing(open_store(folder / "shop.db", AesGcmCipher([bytes.fromhex(KEY)]), create=False)) as store:
+        store.intake.accept([verified(30, received_at=1_700_000_000_000)])
+        with store.connection.writing() as raw:
+            raw.execute("UPDATE events SET state = 'ignored'")
+
+    assert run(monkeypatch, "store", "prune", "--older-than", "400d") == ExitCode.USAGE
+    assert "That is 1, and there is no terminal" in capsys.readouterr().err
+    assert events_in(folder) == 2
+
+
+def test_who_stops_the_pruning_hears_what_became_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C ends it with 130; a second run takes the rest."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("webhookctl.flows.prune.Prune._stand_back", stop)
+        assert run(patch, "store", "prune", "--older-than", "400d", "--yes") == ExitCode.INTERRUPTED
+    assert "what was taken out by then is out, the rest is as it was. Run it again" in capsys.readouterr().err
+    assert run(monkeypatch, "store", "prune", "--older-than", "400d", "--yes") == 0
+    assert events_in(folder) == 1
+
+
 @pytest.mark.parametrize("age", ["1d", "soon", "400", "-400d"])
 def test_an_age_that_is_none(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], age: str
 ) -> None:
     """Less than a week, or nothing that can be read: exit code 2, and nothing is touched."""
     assert run(monkeypatch, "store", "prune", f"--older-than={age}", "--yes") == ExitCode.USAGE
-    assert f"--older-than '{age}' must be" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"--older-than '{age}' must be" in err
+    assert "in quotes" not in err
     assert events_in(folder) == 13
 
 
 def test_prune_gives_the_reserve_back_on_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the store is even opened; as soon as there is room it is made anew."""
+    """Before the store is even opened, and not for a plan; as soon as there is room it is made anew."""
     kept = Reserve(folder / "shop.db")
     kept.keep()
     monkeypatch.setattr(pruning, "is_low", lambda _: True)
     inode = kept.path.stat().st_ino
     (folder / "holds-the-inode").hardlink_to(kept.path)
 
+    assert run(monkeypatch, "store", "prune", "--older-than", "400d", "--dry-run") == 0
+    assert kept.path.stat().st_ino == inode
     assert run(monkeypatch, "store", "prune", "--older-than", "400d", "--yes") == 0
     assert kept.path.exists()
     assert kept.path.stat().st_ino != inode

@@ -62,6 +62,16 @@ def test_rekey(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert run(monkeypatch, folder, 'keys = ["env:NEW_KEY"]', "events", "show", "1", "--json") == 0
 
 
+def test_who_has_one_key_is_not_told_to_take_it_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no older one."""
+    assert run(monkeypatch, folder, 'keys = ["env:OLD_KEY"]', "store", "rekey", "--yes") == 0
+    out, err = capsys.readouterr()
+    assert "0 values of 3 rows" in out
+    assert "take them out" not in err
+
+
 def test_what_a_worker_without_the_new_key_set_aside_is_done_by_the_next(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,16 @@
 """`doctor` looks at stores that are damaged, old, not ours or not there."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.doctor.scene import KEY, Place, lying_there
+from tests.store.damaging import leave_as_killed
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import open_store
+from webhookctl.core.errors import StoreError
 
 
 def flip(path: Path, every: int = 97) -> None:
@@ -55,6 +58,27 @@ def test_a_damaged_store(place: Place, harm: object) -> None:
 
     assert (found.code, found.about("store", "store")["verdict"]) == (1, "must fix")
     assert lying_there(place.folder) == before
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_journal_that_was_cut(place: Place, *, used: bool) -> None:
+    """Must be fixed, and stays as it is: were it taken for whole, the next start would not miss what it held."""
+    place.write()
+    place.fill(1, 2)
+    cipher = AesGcmCipher([bytes.fromhex(KEY)])
+    journal = leave_as_killed(place.folder / "shop.db", cipher)
+    os.truncate(journal, journal.stat().st_size // 2)
+    if not used:  # copied from elsewhere
+        (place.folder / "shop.db-lock").unlink()
+    before = lying_there(place.folder)
+
+    found = place.doctor("--offline")
+
+    assert (found.code, found.about("store", "store")["verdict"]) == (1, "must fix")
+    assert "what was acknowledged last can't be read" in found.about("store", "store")["says"]
+    assert lying_there(place.folder) == before
+    with pytest.raises(StoreError, match="journal"):
+        open_store(place.folder / "shop.db", cipher, create=True)
 
 
 def test_a_page_that_nobody_reads_is_damaged(place: Place) -> None:

@@ -33,6 +33,17 @@ def put_orders(store: SqliteStore, orders: int, *, first: int = 1) -> None:
         store.events.apply([application(claimed, moves, of=of, key=key)], now=NOW)
 
 
+def leave_as_killed(path: Path, cipher: Cipher, events: int = 40) -> Path:
+    """Put the store into the state of a killed process's: the newest commits are in its journal alone."""
+    with closing(open_store(path, cipher, create=True)) as store:
+        for number in range(events):
+            store.intake.accept([verified(1000 + number, body=bytes(3000))])
+        left = {one: one.read_bytes() for one in path.parent.glob(f"{path.name}*")}
+    for one, content in left.items():
+        one.write_bytes(content)
+    return path.with_name(f"{path.name}-wal")
+
+
 def root_page(path: Path, cipher: Cipher, name: str) -> int:
     """Return where the tree of a table or an index begins."""
     with closing(open_store(path, cipher, create=False)) as store, store.connection.reading() as raw:

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.filling import fill
+from tests.store.damaging import fill as fill_small
+from tests.store.damaging import garble, leave_as_killed, put_orders
 from webhookctl.adapters.candidates_sqlite import SqliteCandidates
+from webhookctl.adapters.store_sqlite import open_store
+from webhookctl.core.ports.cipher import Cipher
 
 _WALKS = {
     # From the newest until the limit.
@@ -73,3 +77,29 @@ def test_what_takes_too_long_is_given_up(tmp_path: Path) -> None:
 
     with pytest.raises(Exception, match="interrupted"):
         SqliteCandidates(path).events("9")
+
+
+@pytest.mark.parametrize("gone", ["", "-shm", "-wal"])
+def test_looking_changes_nothing_after_a_kill(path: Path, cipher: Cipher, gone: str) -> None:
+    """SQLite would mend the journal's index, and nobody could tell any more that acknowledged events are missing."""
+    fill_small(path, cipher)
+    journal = leave_as_killed(path, cipher)
+    garble(journal, journal.stat().st_size // 2, b"\xa5\xa5")
+    if gone:
+        path.with_name(f"{path.name}{gone}").unlink()
+    before = {one.name: one.read_bytes() for one in path.parent.iterdir()}
+
+    found = SqliteCandidates(path).references("ORD-")
+
+    assert "ORD-60" in found
+    assert {one.name: one.read_bytes() for one in path.parent.iterdir()} == before
+
+
+def test_what_a_running_process_has_just_written_is_found(path: Path, cipher: Cipher) -> None:
+    """Also while it is in the journal alone."""
+    with closing(open_store(path, cipher, create=True)) as store:
+        put_orders(store, 3)
+
+        assert SqliteCandidates(path).references("ORD-") == ["ORD-3", "ORD-2", "ORD-1"]
+
+    assert SqliteCandidates(path).references("ORD-") == ["ORD-3", "ORD-2", "ORD-1"]

@@ -96,6 +96,34 @@ def test_a_limit_on_the_files_size_is_a_full_disk(path: Path) -> None:
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
+_TOO_FULL = """
+import resource, sys
+from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
+from webhookctl.adapters.store_sqlite import connection, open_store, open_to_look
+from webhookctl.core.errors import StoreFullError
+cipher = AesGcmCipher([bytes(range(32))])
+open_store(sys.argv[1], cipher, create=True).close()
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+connection.resource.getrlimit = lambda _: (hard, hard)  # nobody limits it: the disk is full
+connection.room = lambda folder: (4096, 1 << 20)
+for opened in (open_store, open_to_look):
+    try:
+        opened(sys.argv[1], cipher, **({"create": True} if opened is open_store else {}))
+    except StoreFullError as error:
+        print("no space left" in str(error))
+"""
+
+
+def test_a_disk_too_full_for_the_index_of_the_journal(path: Path) -> None:
+    """SQLite calls it a failed write, as of a disk that is broken; it is to be said what to do."""
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", _TOO_FULL, str(path)], capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout, done.stderr) == ("True\nTrue\n", "")
+
+
 class _FailingDisk:
     """A connection whose commits meet a failing fsync; no unprivileged test can make a disk fail.
 

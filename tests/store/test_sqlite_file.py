@@ -103,7 +103,7 @@ def test_opening_writes_nothing(made: Path, cipher: AesGcmCipher) -> None:
 
 def test_a_missing_store_is_not_made_by_those_who_only_look(path: Path, cipher: AesGcmCipher) -> None:
     """The sentence names the path and what makes a store; no file appears."""
-    with pytest.raises(StoreError, match=r"no store at .*shop\.db.*webhookctl init") as caught:
+    with pytest.raises(StoreError, match=r"no store at .*shop\.db.*`webhookctl serve`, which makes") as caught:
         open_store(path, cipher, create=False)
 
     assert "serve" in str(caught.value)

@@ -177,6 +177,20 @@ def test_the_codes_are_gone_from_the_file(shop: Shop, path: Path) -> None:
     assert took.bytes > 0
 
 
+def test_long_bodies_go_a_few_at_a_time(shop: Shop, path: Path) -> None:
+    """What goes is overwritten by way of the journal: on a full disk that has no more room than the reserve."""
+    for number in range(30):
+        shop.end("created", "fulfilled", reference=f"R{number}")
+        shop.arrive(shop.said("created", f"R{number}", salt=" " * 700_000), at=THEN + number)
+    shop.store.connection.checkpoint()
+    planned = Prune(shop.store.upkeep, BEFORE, NOW).plan()
+
+    took = shop.prune(limit=prune.BATCH)
+
+    assert (planned.events, took.events) == (90, 90)
+    assert path.with_name("shop.db-wal").stat().st_size < 8 << 20
+
+
 @pytest.mark.parametrize("limit", [1, 7])
 def test_plan_and_pruning_agree(shop: Shop, limit: int) -> None:
     """The plan counts what is taken, in steps of whatever size; a second run finds nothing."""

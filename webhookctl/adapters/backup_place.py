@@ -118,7 +118,9 @@ def _claimed(partial: Path) -> int:
         raise _busy(partial) from None
     except OSError as error:
         kind = StoreFullError if error.errno == errno.ENOSPC else StoreError
-        raise kind(f"The backup's folder {partial.parent} can't be written to: {error.strerror}.") from None
+        raise kind(
+            f"The backup's folder {partial.parent} can't be written to: {error.strerror}. Mend that, or name another."
+        ) from None
     fcntl.flock(handle, fcntl.LOCK_EX)
     if not _is_at(partial, handle):  # taken for a leftover before it was locked, by another that has begun meanwhile
         os.close(handle)

@@ -104,10 +104,21 @@ class SqliteCandidates:
     @contextmanager
     def _reading(self) -> Iterator["sqlite3.Connection"]:
         end = time.monotonic() + _PATIENCE_S
-        address = f"{self.path.absolute().as_uri()}?mode=ro"
+        address = f"{self.path.absolute().as_uri()}?mode=ro{self._without_a_trace()}"
         with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_S)) as raw:
             raw.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
             yield raw
+
+    def _without_a_trace(self) -> str:
+        """Say how SQLite is to open it: after a kill it would mend the journal's index, by which losses are found.
+
+        Whoever starts next looks whether the journal (-wal) still holds all that was acknowledged, and needs it as it
+        was left. With `readonly_shm` SQLite makes an index of its own, in memory.
+        """
+        there = [self.path.with_name(f"{self.path.name}{ending}").exists() for ending in ("-shm", "-wal")]
+        if all(there):
+            return "&readonly_shm=1"
+        return "&immutable=1" if any(there) else ""
 
 
 def _spans(begun: str) -> Iterator[tuple[int, int]]:

@@ -14,9 +14,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")]
 _FEW: Final = 10
 
 
-def given(count: int, question: str, *, yes: bool) -> bool:
-    """Return whether to go on; raises `UsageError` where nobody could be asked."""
-    if yes or count <= _FEW:
+def given(count: int, question: str, *, yes: bool, few: int = _FEW) -> bool:
+    """Return whether to go on; raises `UsageError` where nobody could be asked. Up to `few` nobody is."""
+    if yes or count <= few:
         return True
     if not sys.stdin.isatty():
         raise UsageError(f"That is {count}, and there is no terminal to ask on: add --yes if it is meant.")

@@ -34,6 +34,12 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhdw])", re.ASCII)
 
 
+def refuse_alone(reason: str, *, for_: str) -> None:
+    """Raise `UsageError` where a reason was given and not what it is the reason for: that may have been forgotten."""
+    if reason.strip():
+        raise UsageError(f"--reason is for {for_}: say that too, or leave the reason out.")
+
+
 def now_ms() -> int:
     """Return our clock in milliseconds since 1970."""
     return time.time_ns() // 1_000_000

@@ -10,6 +10,7 @@ from shutil import get_terminal_size
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, Final
 
+from webhookctl.cli import tables
 from webhookctl.core.errors import UsageError
 from webhookctl.core.redaction import guarded, printable
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 
 _NARROWEST: Final = 20
-_BETWEEN: Final = 3
-"""Cells that a table leaves between two columns, at most."""
 
 
 def say(text: str = "") -> None:
@@ -60,21 +59,31 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str =
     if not lines:
         say(empty) if empty else None
     elif sys.stdout.isatty():
-        _table_or_records(columns, lines)
+        _table_or_blocks(columns, lines)
     else:
         for line in [[column.lower().replace(" ", "_") for column in columns], *lines]:
             _write(sys.stdout, "\t".join(map(guarded, line)))
 
 
 def row(cells: Sequence[str], widths: Sequence[int] = ()) -> None:
-    """Show one row of a table as it comes, and at once: in columns on a terminal, tab-separated in a pipe."""
+    """Show one row of a table as it comes, and at once: in columns on a terminal, tab-separated in a pipe.
+
+    Where the terminal is too narrow it goes on below, indented, and no word is broken.
+    """
     shown = [printable(cell) for cell in cells]
     if sys.stdout.isatty():
         columns = zip(shown, chain(widths, repeat(0)), strict=False)
-        _write(sys.stdout, "  ".join(cell.ljust(width) for cell, width in columns).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in columns).rstrip()
+        for part in _folded(get_terminal_size().columns).wrap(line):
+            _write(sys.stdout, part)
     else:
         _write(sys.stdout, "\t".join(map(guarded, shown)))
     sys.stdout.flush()
+
+
+def _folded(width: int) -> TextWrapper:
+    width = max(width, _NARROWEST)
+    return TextWrapper(width, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
@@ -82,10 +91,10 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
     shown = [(name, printable(value)) for name, value in pairs]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        if sys.stdout.isatty():
-            _field(f"{name:<{width}}  ", value, get_terminal_size().columns)
-        else:
-            _write(sys.stdout, f"{name:<{width}}  {value}")
+        begun = f"{name:<{width}}  "
+        lines = tables.field(begun, value, get_terminal_size().columns) if is_terminal() else [begun + value]
+        for line in lines:
+            _write(sys.stdout, line)
 
 
 def page(found: Mapping[str, Any], *, utc: bool = False, without: Collection[str] = ()) -> None:
@@ -200,48 +209,22 @@ def _console() -> "Console":
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
 
 
-def _table_or_records(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """Show a table if every word can stay in one piece: broken letter by letter nobody reads or copies it."""
-    console = _console()
-    narrowest = [_longest_word(cells) for cells in zip(columns, *lines, strict=True)]
-    if sum(narrowest) + _BETWEEN * len(columns) <= console.width:
-        _rich_table(console, list(zip(columns, narrowest, strict=True)), lines)
+def _table_or_blocks(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    width = get_terminal_size().columns
+    shown = tables.table(columns, rows, width)
+    if shown is None:
+        for number, line in enumerate(rows):
+            if number:
+                _write(sys.stdout, "")
+            for part in tables.block(columns, line, width):
+                _write(sys.stdout, part)
         return
-    width = max(map(len, columns))
-    for number, line in enumerate(lines):
-        if number:
-            _write(sys.stdout, "")
-        for name, value in zip(columns, line, strict=True):
-            _field(f"{name:<{width}}  ", value, console.width)
-
-
-def _longest_word(cells: Iterable[str]) -> int:
-    from rich.cells import cell_len
-
-    return max((cell_len(word) for cell in cells for word in cell.split()), default=1)
-
-
-def _field(name: str, value: str, width: int) -> None:
-    """Write a name and its value, which goes on below itself; a word that is too long the terminal breaks."""
-    if _longest_word([value]) > width - len(name):
-        _write(sys.stdout, f"{name}{value}")
-        return
-    wrapper = TextWrapper(width, subsequent_indent=" " * len(name), break_on_hyphens=False)
-    for line in wrapper.wrap(f"{name}{value}") or [name]:
-        _write(sys.stdout, line)
-
-
-def _rich_table(console: "Console", columns: Sequence[tuple[str, int]], lines: Iterable[Sequence[str]]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column, narrowest in columns:
-        shown.add_column(column, overflow="fold", min_width=narrowest)
-    for line in lines:
-        shown.add_row(*(Text(cell) for cell in line))
-    console.print(shown)
+    head, body = shown
+    _write(sys.stdout, "")
+    for part in head:
+        _console().print(part, style="bold")
+    for part in body:
+        _write(sys.stdout, part)
 
 
 def _write(stream: Any, line: str) -> None:  # noqa: ANN401 - TextIO, or what a test put in its place

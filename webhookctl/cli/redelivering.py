@@ -29,8 +29,10 @@ class Named:
 
     def check(self) -> None:
         """Raise `UsageError` where no order is named, or why is not said."""
-        if self.what or not self.references or any(self.filters):
+        if not self.references:
             raise UsageError("--redeliver is for orders that are named one by one: --reference REF, several if needed.")
+        if self.what or any(self.filters):
+            raise UsageError("--redeliver takes the orders of --reference alone: leave out events, filters and --to.")
         if not self.reason.strip():
             raise UsageError("--reason is empty: say why; it is kept in the order's story.")
 

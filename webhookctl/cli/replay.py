@@ -141,6 +141,7 @@ def replay(
 def _replay(context: typer.Context, selected: Selected, outward: resending.Asked, how: replaying.How) -> None:
     if outward.is_meant:
         return resending.resend(context, outward, selected.what, selected.word, selected.query)
+    options.refuse_alone(outward.reason, for_="--redeliver or --to")
     selected.refuse_files()
     if selected.word is Word.FAILED:
         return replaying.try_again(context, selected.query, how)

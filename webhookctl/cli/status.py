@@ -28,7 +28,7 @@ def status(
 ) -> None:
     """Show how many orders, events and actions there are, and what needs a person first.
 
-    Exit code 6 where a person must decide: something is held, ambiguous or dead.
+    Exit code 6 where a person must decide: an order or action is held, an action ambiguous or dead.
     """
     if check:
         _check(context.obj.config)

@@ -7,7 +7,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -38,7 +38,7 @@ def landing(out: Path | None) -> Iterator[BinaryIO]:
     """Yield what to write to: stdout for None, else a file of its owner alone that takes its name once all is in it.
 
     Raises `StoreError` where it can't be written; what was written of it by then is gone, and what had its name before
-    is as it was.
+    is as it was. A symbolic link stays one: the file that it leads to is replaced.
     """
     if out is None:
         with _on_stdout() as stream:
@@ -47,8 +47,22 @@ def landing(out: Path | None) -> Iterator[BinaryIO]:
         with _words(out, ""), out.open("wb") as stream:
             yield stream
     else:
-        with _whole(out) as stream:
+        with _whole(out.resolve()) as stream:
             yield stream
+
+
+def named(out: Path | None) -> Path | None:
+    """Return the file that is meant; None for stdout, also where its name is `-`, or one such as /dev/stdout.
+
+    What stdout was led to has a name, too, and must not be exchanged for another file under whoever writes to it.
+    """
+    return None if out is None or str(out) == "-" or _is_stdout(out) else out
+
+
+def _is_stdout(out: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return os.path.samestat(out.stat(), os.fstat(sys.stdout.fileno()))
+    return False
 
 
 @contextmanager
@@ -77,6 +91,8 @@ def _whole(out: Path) -> Iterator[BinaryIO]:
     from webhookctl.adapters.store_sqlite.exchanging import sync_folder
 
     with _words(out, ""):
+        if out.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)  # 0600
     part = Path(name)
     try:

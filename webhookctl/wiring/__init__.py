@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 _FILE: Final = re.compile(r"sqlite:(?!//|:memory:)[^\0]+")
+_AROUND_NUMBERS: Final = " \t#.,:;"
+_DELIVERY_ID: Final = 36
+_TELLING: Final = 17
+"""Of a delivery id so much tells the millisecond, and more: another that begins so is a slip of the pen away."""
 _OF_KEEPING: Final = frozenset({"backup_every", "backup_to", "keep", "retention"})
 """What [store] says beside where it lies and what opens it."""
 
@@ -175,7 +179,23 @@ def _what_it_may_be(store: SqliteStore, name: str) -> str:
             return f"there is such an order: did you mean `webhookctl orders show {printable(name)}`?"
         if store.outbox.get(name):
             return f"there is such an action: did you mean `webhookctl actions show {printable(name)}`?"
+        if near := _nearest_event(store, name):
+            return f"did you mean {near}?"
     return f"the newest is {store.feed.newest()}, and `webhookctl events list` shows those there are."
+
+
+def _nearest_event(store: SqliteStore, name: str) -> str | None:
+    """Name the event of this number, written otherwise, or the one whose delivery id begins as this one does.
+
+    None where there is none; raises `UsageError` where several begin so.
+    """
+    number = name.strip(_AROUND_NUMBERS).lstrip("0")
+    if number != name and number.isdecimal() and store.events.get(number):
+        return number
+    for length in range(min(len(name), _DELIVERY_ID) - 1, _TELLING, -1):
+        if found := store.events.get(name[:length]):
+            return f"{found.delivery_id}, event {found.id}"
+    return None
 
 
 def kept_rejection(store: SqliteStore, number: int) -> "Rejected":

@@ -18,14 +18,18 @@ _LONG_REST_S: Final = 0.1
 
 
 @contextmanager
-def store_in_need(settings: Settings) -> Iterator[SqliteStore]:
-    """Open the store, and on a full disk give its reserve back first; once there is room again, it is made anew."""
+def store_in_need(settings: Settings, *, only_planned: bool) -> Iterator[SqliteStore]:
+    """Open the store, and on a full disk give its reserve back first; once there is room again, it is made anew.
+
+    A plan makes no room, and leaves the reserve to whoever does.
+    """
     reserve = Reserve(settings.store.path)
-    if is_low(settings.store.path.parent):
+    if not only_planned and is_low(settings.store.path.parent):
         reserve.give_back()
     with store(settings) as opened:
         yield opened
-        reserve.keep()
+        if not only_planned:
+            reserve.keep()
 
 
 def prune_of(opened: SqliteStore, *, older_than: int) -> Prune:

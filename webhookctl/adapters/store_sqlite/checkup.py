@@ -3,15 +3,18 @@
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from webhookctl.adapters.store_sqlite import locking
 from webhookctl.adapters.store_sqlite.connection import Connection, Error, Journal, journal_for, library_version
 from webhookctl.adapters.store_sqlite.leases import SqliteLeases
 from webhookctl.adapters.store_sqlite.reports import SqliteReports
 from webhookctl.adapters.store_sqlite.schema import pending, refuse_wrong_key
 from webhookctl.adapters.store_sqlite.sealing import open_delivery
+from webhookctl.adapters.store_sqlite.soundness import refuse_lost
 from webhookctl.core.checkup import Opened, StoreFact
 from webhookctl.core.errors import StoreError
 from webhookctl.core.ports.cipher import Cipher
@@ -44,17 +47,24 @@ def look(path: Path, cipher: Cipher | None) -> StoreFact:
         said = f"The store {path} can't be looked at: {(error.strerror or 'refused').lower()}."
         return replace(fact, fault=said)
     try:
-        connection = Connection(path, busy_ms=_BUSY_MS, only_read=True)
-    except StoreError as error:
-        return replace(fact, fault=str(error))
-    try:
-        return _inside(fact, connection, cipher)
+        with ExitStack() as opened:
+            _share(opened, path)
+            connection = Connection(path, busy_ms=_BUSY_MS, only_read=True)
+            opened.callback(connection.close)
+            return _inside(fact, connection, cipher)
     except StoreError as error:
         return replace(fact, fault=str(error))
     except _MISREAD:
         return replace(fact, fault=f"The store {path} is damaged: it holds what webhookctl never writes.")
-    finally:
-        connection.close()
+
+
+def _share(opened: ExitStack, path: Path) -> None:
+    """Use the store as others do: who opens it first must see whether its journal is whole, or SQLite makes it so."""
+    if locking.lock_of(path).exists():
+        use = locking.share(path, busy_ms=_BUSY_MS, alone=lambda: refuse_lost(path))
+        opened.callback(use.close)
+    else:  # none of us uses it, and looking makes no file
+        refuse_lost(path)
 
 
 def _inside(fact: StoreFact, connection: Connection, cipher: Cipher | None) -> StoreFact:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from webhookctl.adapters.free_space import room
 from webhookctl.adapters.store_sqlite.place import is_read_only, shared_file_system
 from webhookctl.core.errors import StoreBrokenError, StoreBusyError, StoreError, StoreFullError, UsageError
 
@@ -28,6 +29,8 @@ SqliteError = sqlite3.Error
 BUSY_MS: Final = 2_500
 _LOOK_AGAIN_S: Final = 0.02
 _LARGEST_WAL: Final = 64 << 20
+_LEAST: Final = 1 << 20
+"""Bytes without which nothing can be opened: the index of a WAL, and what it is written with."""
 
 # SQLite's primary result codes (sqlite.org/rescode.html); the low byte of an extended one. Python 3.11 names them too,
 # but the connection may come from pysqlite3.
@@ -274,10 +277,10 @@ class Connection:
                 f"The store {self.path} was locked by another process for more than {self._busy_ms / 1000:g} s: "
                 f"try again; `fuser {self.path}` shows who has it."
             )
-        if code == _FULL or self._is_out_of_space(error):
+        if code == _FULL or self._is_out_of_space(error) or (code == _IOERR and self._lacks_room()):
             return StoreFullError(f"There is no space left for the store {self.path}: free some on its disk.")
         if _NO_TEXT in str(error):  # which it quotes, whatever it is by now
-            return StoreError(f"The store {self.path} {_WORDS[_CORRUPT]} (a text in it is none any more).")
+            return StoreError(f"The store {self.path} {_WORDS[_CORRUPT]} (what was text in it can't be read as such).")
         kind = StoreError if self._broken is None else StoreBrokenError
         return kind(f"The store {self.path} {_WORDS.get(code, 'failed')} ({error}).")
 
@@ -289,6 +292,14 @@ class Connection:
         names = (self.path, self.path.with_name(f"{self.path.name}-wal"))
         sizes = [name.stat().st_size for name in names if name.exists()]
         return largest != resource.RLIM_INFINITY and max(sizes, default=0) >= largest
+
+    def _lacks_room(self) -> bool:
+        """Say whether the disk is full: where SQLite makes the index of its WAL that looks like a disk that failed.
+
+        A failed commit is another matter, whatever room there is: it has been noted by then.
+        """
+        found = room(self.path.parent)
+        return self._broken is None and found is not None and found[0] < _LEAST
 
 
 @contextmanager

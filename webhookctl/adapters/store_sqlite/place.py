@@ -50,8 +50,8 @@ def prepare(path: Path, *, create: bool, only_read: bool = False) -> tuple[str, 
     except FileNotFoundError:
         if not create:
             raise StoreError(
-                f"There is no store at {path}: run `webhookctl init` or `webhookctl serve`, which make one, "
-                "or name the right file in [store] url."
+                f"There is no store at {path}: run `webhookctl serve`, which makes one, or name the right "
+                "file in [store] url."
             ) from None
         _make(path)
         return ()

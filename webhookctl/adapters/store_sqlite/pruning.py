@@ -40,7 +40,7 @@ _ORDERS: Final = f"""
     WHERE o.ended_at IS NOT NULL AND o.ended_at >= :since AND o.ended_at <= :to AND {_OVER}"""  # noqa: S608 - our own words
 # What somebody has looked at stays with who it was, unless that can be noted at its order.
 _EVENTS: Final = """
-    SELECT e.id, length(e.sealed) FROM events AS e INDEXED BY events_by_time
+    SELECT e.id, length(e.sealed), e.received_at FROM events AS e INDEXED BY events_by_time
     WHERE e.state <> 'queued' AND e.received_at >= :since AND e.received_at <= :to
     AND e.state IN ('done', 'ignored', 'duplicate')
     AND NOT EXISTS (
@@ -55,7 +55,7 @@ _EVENTS: Final = """
         SELECT 1 FROM orders AS o WHERE o.reference = e.reference AND o.supplier = e.supplier
     ))"""
 _ACTIONS: Final = """
-    SELECT a.rowid, length(a.detail) FROM actions AS a INDEXED BY actions_by_time
+    SELECT a.rowid, length(a.detail), a.created_at FROM actions AS a INDEXED BY actions_by_time
     WHERE a.created_at >= :since AND a.created_at <= :to
     AND a.state IN ('done', 'cancelled') AND a.finished_at < :before
     AND (a.subject = '' OR EXISTS (
@@ -63,7 +63,7 @@ _ACTIONS: Final = """
         WHERE o.reference = a.subject AND o.supplier = a.supplier AND o.pruned_at IS NOT NULL
     ))"""
 _REJECTED: Final = """
-    SELECT id, length(sealed) FROM rejected INDEXED BY rejected_by_time
+    SELECT id, length(sealed), received_at FROM rejected INDEXED BY rejected_by_time
     WHERE received_at >= :since AND received_at <= :to"""
 
 _LEAVE: Final = """
@@ -91,6 +91,8 @@ _ROW_BYTES: Final = 400
 """About what a row takes beside what is measured of it, its place in the indexes included."""
 _ORDER_BYTES: Final = 1_500
 """About what an order's items, actions and attempts take."""
+_STEP_BYTES: Final = 1 << 20
+"""Of one transaction: what goes is overwritten, page by page in the WAL, for which a full disk has little room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ class _Walk:
     take: _Step
     planned: str
     count: _Step
+    is_sized: bool = True
+    """A row that is picked says how long it is and of when; what an order takes is little."""
 
     @property
     def end(self) -> str:
@@ -179,6 +183,7 @@ _WALKS: Final = (
         _take_orders,
         _ORDERS,
         _count_orders,
+        is_sized=False,
     ),
     _Walk(
         _HANDLED,
@@ -212,13 +217,26 @@ def prune(connection: Connection, after: PruneMark | None, span: Span, *, plan: 
         names["to"] = span.before - 1 if found is None else int(found[0])
         rows = raw.execute(walk.planned if plan else walk.pick, names).fetchall()
         took = walk.count(raw, rows, span)
+    is_end = found is None
+    if walk.is_sized and not plan and (far := _as_far(rows)) is not None:
+        names["to"], is_end = far, False
     if rows and not plan:
         with connection.writing() as raw:  # picked again: what moved in between stays
             took = walk.take(raw, raw.execute(walk.pick, names).fetchall(), span)
     mark: PruneMark | None = (number, names["to"] + 1)
-    if found is None:
+    if is_end:
         mark = (number + 1, 0) if number + 1 < len(_WALKS) else None
     return Pruned(mark, took.orders, took.events, took.actions, took.rejected, took.bytes)
+
+
+def _as_far(rows: Sequence[Any]) -> int | None:
+    """Return the time up to which rows of id, size and time are enough for one transaction; None for all of them."""
+    total, last = 0, None
+    for _, size, at in sorted(rows, key=lambda row: int(row[2])):
+        if total > _STEP_BYTES and at != last:
+            return last
+        total, last = total + size, int(at)
+    return None
 
 
 def reclaim(connection: Connection, pages: int) -> int:

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def export(
     context: typer.Context,
     form: Annotated[Form, typer.Option("--format", help="Lines of JSON, or a table.")] = Form.JSONL,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file, else to stdout.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file; - is standard output.")] = None,
     reveal: Revealing = False,
     reason: Annotated[str, typer.Option("--reason", help="Why --reveal; written down first.")] = "",
     supplier: selection.Supplier = None,
@@ -47,7 +47,10 @@ def export(
     from webhookctl import wiring
 
     asked = selection.query(supplier, type_, state, reference, order_id, via, since, until)
-    if reveal and out is None:
+    out = streams.named(out)
+    if not reveal:
+        options.refuse_alone(reason, for_="--reveal")
+    elif out is None:
         output.refuse_terminal()
     look = Reveal(options.now_ms(), wiring.who(), reason) if reveal else None
     settings = wiring.settings(context.obj.config)

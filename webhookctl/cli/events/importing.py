@@ -56,6 +56,8 @@ def import_(
     from webhookctl import wiring
     from webhookctl.wiring import importing
 
+    if not unsigned:
+        options.refuse_alone(reason, for_="--unsigned")
     settings = wiring.settings(context.obj.config)
     voucher = _voucher(wiring.who(), reason) if unsigned else None
     with wiring.store(settings) as store:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from webhookctl.cli import completing, looking, options, output, selection
+from webhookctl.core.errors import UsageError
 
 if TYPE_CHECKING:
     from webhookctl.config import Settings
@@ -76,6 +77,7 @@ def show(
     from webhookctl import wiring
     from webhookctl.flows import report
 
+    _check(raw=raw, reason=reason, as_json=as_json)
     settings = wiring.place(context.obj.config)
     if raw:
         return _emit_raw(settings, event_id, reason)
@@ -85,6 +87,14 @@ def show(
     hidden = wiring.proof(settings, event.supplier)
     page = report.event_page(event, wiring.mapping(settings, event.supplier), hidden, looks, effects)
     return output.show_json(page) if as_json else _print(page, utc=utc)
+
+
+def _check(*, raw: bool, reason: str, as_json: bool) -> None:
+    """Raise `UsageError` for what has no part in the other."""
+    if not raw:
+        options.refuse_alone(reason, for_="--raw")
+    elif as_json:
+        raise UsageError("--raw shows the request byte for byte: leave out --json, or --raw.")
 
 
 def _emit_raw(settings: "Settings | StorePlace", event_id: str, reason: str) -> None:

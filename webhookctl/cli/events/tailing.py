@@ -99,6 +99,8 @@ def _tell(event: "StoredEvent", *, as_json: bool, utc: bool) -> None:
         return
     said = event.orders[0] if event.orders else event
     more = f" and {len(event.orders) - 1} more" if len(event.orders) > 1 else ""
-    why = row["reason"] or (f"of event {event.duplicate_of}" if event.duplicate_of else "-")
+    # At the end of a line a dash only makes a narrow terminal need another.
+    nothing = "" if output.is_terminal() else "-"
+    why = row["reason"] or (f"of event {event.duplicate_of}" if event.duplicate_of else nothing)
     names = (row["state"], said.type or "-", f"{said.reference or '-'}{more}", why)
     output.row((output.when(row["received_at"], utc=utc), str(event.id), event.supplier, *names), _WIDTHS)

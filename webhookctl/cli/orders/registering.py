@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from webhookctl.flows.register import Report
 
 _KINDS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_MOST_TOLD = 100
 
 Supplier = Annotated[
     str | None,

@@ -42,12 +42,22 @@ def resend(context: typer.Context, asked: Asked, what: Sequence[str], word: str 
     elif what and all(map(_is_file, what)):
         _send_files(context, asked, what)
     else:
+        _refuse_no_file(what)
         _send_events(wiring.settings(context.obj.config), asked, what, word, query)
 
 
 def _is_file(said: str) -> bool:
     """Return whether a file is meant; a number is an event's, whatever lies here under that name."""
     return said == "-" or (not said.isdecimal() and Path(said).is_file())
+
+
+def _refuse_no_file(what: Sequence[str]) -> None:
+    """Raise `UsageError` where a file was meant that is not there, or files and events at once."""
+    for one in what:
+        if _is_file(one):
+            raise UsageError(f"{one} is a file, and others of what was said are not: give either files, or events.")
+        if os.sep in one or Path(one).suffix:  # no event's id looks like that
+            raise UsageError(f"{one} is no file that is there: give files that are, or events by their ids.")
 
 
 def _send_events(

@@ -65,7 +65,8 @@ def _tell(found: "list[Checked]", *, as_json: bool) -> None:
         for note in notes:
             output.say(note)
     if faults:
-        raise StoreError(f"The store is not whole: {len(faults)} kinds of fault. Nothing was changed.")
+        kinds = "1 kind" if len(faults) == 1 else f"{len(faults)} kinds"
+        raise StoreError(f"The store is not whole: {kinds} of fault. Nothing was changed.")
     if not as_json:
         output.emit("The store is whole.")
 

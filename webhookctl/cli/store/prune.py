@@ -8,7 +8,7 @@ from webhookctl.cli import consent, options, output
 from webhookctl.core.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from webhookctl.flows.prune import Total
+    from webhookctl.flows.prune import Prune, Total
 
 
 def register(group: typer.Typer) -> None:
@@ -30,15 +30,24 @@ def prune(
     from webhookctl.wiring import pruning
 
     age, done = _age(older_than), None
-    with pruning.store_in_need(wiring.settings(context.obj.config)) as store:
+    with pruning.store_in_need(wiring.settings(context.obj.config), only_planned=dry_run) as store:
         flow = pruning.prune_of(store, older_than=age)
         planned = flow.plan()
         output.say(f"Ended more than {older_than} ago: {pruning.told(planned)}.")
-        if not dry_run and consent.given(planned.rows, "Take all that out of the store?", yes=yes):
-            with output.progress("Pruning", planned.rows) as advance:
-                done = flow.run(advance)
+        if not dry_run and consent.given(planned.rows, "Take all that out of the store?", yes=yes, few=0):
+            done = _taken(flow, planned.rows)
             pruning.note(store, done)
     _tell(planned, done, as_json=as_json)
+
+
+def _taken(flow: "Prune", rows: int) -> "Total":
+    try:
+        with output.progress("Pruning", rows) as advance:
+            return flow.run(advance)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "Interrupted: what was taken out by then is out, the rest is as it was. Run it again to go on."
+        ) from None
 
 
 def _age(written: str) -> int:
@@ -47,7 +56,7 @@ def _age(written: str) -> int:
     try:
         return units.retention(written)
     except SettingsError as error:
-        raise UsageError(f"--older-than {written!r} {error}.") from None
+        raise UsageError(f"--older-than {written!r} {str(error).replace(' in quotes', '')}.") from None
 
 
 def _tell(planned: "Total", done: "Total | None", *, as_json: bool) -> None:

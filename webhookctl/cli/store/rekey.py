@@ -34,6 +34,8 @@ def rekey(
         _ask(total, yes=yes)
         done = _rekey(store.upkeep, total)
     _tell(done, as_json=as_json)
+    if len(settings.store.keys) > 1 or settings.store.unencrypted:
+        output.say("Nothing needs the older keys any more: take them out of [store] keys, and `unencrypted` with them.")
 
 
 def _ask(total: int, *, yes: bool) -> None:
@@ -67,4 +69,3 @@ def _tell(done: "Rekeying", *, as_json: bool) -> None:
         output.say(f"{count} values stay as they are: {reason}")
     if done.unreadable:
         raise SealedError("Not everything is under the first key: keep the older keys in [store] keys.")
-    output.say("Nothing needs the older keys any more: take them out of [store] keys, and `unencrypted` with them.")

@@ -70,7 +70,8 @@ def _full(sizes: "Sizes") -> str:
         return "never, at this rate: nothing came in the last days"
     days = sizes.full_in_days
     about = "less than a day" if days < 1 else f"{days:.0f} days" if days < 3650 else "more than ten years"  # noqa: PLR2004 - days of ten years
-    return f"in {about}, at the rate of the last {max(sizes.days, 0.1):.1f} days, less what others write there"
+    span = f"{sizes.days * 24:.0f} h" if sizes.days < 1 else f"{sizes.days:.1f} days"
+    return f"in {about}, at the rate of the last {span}, less what others write there"
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
