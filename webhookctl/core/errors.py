@@ -122,7 +122,11 @@ class StoreBrokenError(StoreError):
 
 
 class RowError(StoreError):
-    """A row can't be read as what it should be; others can."""
+    """A row can't be read as what it should be; others can. `row` names it, and what is wrong with it."""
+
+    def __init__(self, message: str, row: str = "") -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class SealedError(RowError):
