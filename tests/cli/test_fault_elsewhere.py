@@ -1,12 +1,10 @@
 """A fault in another table of the settings keeps nobody from the store: what is there to see, and to decide."""
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from tests.cli.event_files import ENVIRON, Place
+from tests.cli.event_files import Place
 from tests.cli.least import SETTINGS
 from tests.store.building import NOW, rejection
-from webhookctl.cli import app
 from webhookctl.core.orders import ActionKind
 from webhookctl.core.ports.outbox import ActionQuery
 from webhookctl.core.quarantine import Bounds
@@ -23,10 +21,6 @@ def faulty(place: Place, request: pytest.FixtureRequest) -> Place:
     place.store.quarantine.keep([rejection(1)], Bounds(), now=NOW)
     (place.folder / "webhookctl.toml").write_text(SETTINGS + FAULTS[request.param])
     return place
-
-
-def run(place: Place, *words: str) -> Result:
-    return CliRunner().invoke(app, ["--config", str(place.folder / "webhookctl.toml"), *words], env=ENVIRON)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +46,7 @@ def test_what_the_store_can_tell_is_told(faulty: Place, words: str, shown: str) 
     """Whoever has just broken the settings needs it most."""
     (action,) = faulty.store.outbox.find(ActionQuery(reference="ORD-1", kind=ActionKind.DELIVER))
 
-    done = run(faulty, *(action.id if word == "ID" else word for word in words.split()))
+    done = faulty.webhookctl(*(action.id if word == "ID" else word for word in words.split()))
 
     assert done.exception is None or done.exit_code == 6
     assert shown in done.output

@@ -4,12 +4,10 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from tests.cli.event_files import ENVIRON, Place
+from tests.cli.event_files import Place
 from tests.store.building import NOW, rejection
 from tests.store.damaging import mistype
-from webhookctl.cli import app
 from webhookctl.core.errors import ExitCode, RowError, StoreError
 from webhookctl.core.quarantine import Bounds
 
@@ -51,14 +49,10 @@ def spoilt(place: Place, odd: Odd) -> Place:
     return place
 
 
-def run(place: Place, *words: str) -> Result:
-    return CliRunner().invoke(app, ["--config", str(place.folder / "webhookctl.toml"), *words], env=ENVIRON)
-
-
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd.change)
 def test_a_list_shows_all_rows_but_the_odd_one_which_it_names(spoilt: Place, odd: Odd) -> None:
     """With what is wrong and where to look, and never with what stands there: it may be anything, even a code."""
-    listed, plain = run(spoilt, odd.list, "list", "--json"), run(spoilt, odd.list, "list")
+    listed, plain = spoilt.webhookctl(odd.list, "list", "--json"), spoilt.webhookctl(odd.list, "list")
 
     for shown in (listed, plain):
         assert isinstance(shown.exception, StoreError)
@@ -73,7 +67,7 @@ def test_a_list_shows_all_rows_but_the_odd_one_which_it_names(spoilt: Place, odd
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd.change)
 def test_the_check_that_it_points_to_finds_it(spoilt: Place, odd: Odd) -> None:
     """Whatever is wrong with the row."""
-    checked = run(spoilt, "store", "check", "--deep")
+    checked = spoilt.webhookctl("store", "check", "--deep")
 
     assert isinstance(checked.exception, StoreError)
     assert odd.table in checked.output
@@ -82,7 +76,7 @@ def test_the_check_that_it_points_to_finds_it(spoilt: Place, odd: Odd) -> None:
 @pytest.mark.parametrize("odd", ODD[4:5], ids=["order"])
 def test_who_asks_for_the_odd_row_alone_hears_what_is_wrong(spoilt: Place, odd: Odd) -> None:
     """Nothing of it can be shown."""
-    asked = run(spoilt, "orders", "show", "ORD-1")
+    asked = spoilt.webhookctl("orders", "show", "ORD-1")
 
     assert isinstance(asked.exception, RowError)
     assert odd.named == asked.exception.row
@@ -91,7 +85,7 @@ def test_who_asks_for_the_odd_row_alone_hears_what_is_wrong(spoilt: Place, odd: 
 @pytest.mark.parametrize("odd", [ODD[0], ODD[7]], ids=["event", "action"])
 def test_the_story_of_an_order_is_told_without_what_is_odd(spoilt: Place, odd: Odd) -> None:
     """The order, its codes and the rest of its story are as good as ever."""
-    asked = run(spoilt, "orders", "show", "ORD-1", "--json")
+    asked = spoilt.webhookctl("orders", "show", "ORD-1", "--json")
 
     assert json.loads(asked.stdout)["reference"] == "ORD-1"
     assert odd.named in str(asked.exception)
@@ -104,6 +98,6 @@ def test_many_odd_rows_are_counted(place: Place) -> None:
     with place.store.connection.writing() as raw:
         raw.execute("UPDATE rejected SET reason = 'HUSH'")
 
-    shown = run(place, "rejected", "list")
+    shown = place.webhookctl("rejected", "list")
 
     assert " and 5 more. " in str(shown.exception)
