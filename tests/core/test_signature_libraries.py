@@ -3,6 +3,7 @@
 import base64
 import json
 import string
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -21,32 +22,30 @@ from webhookctl.core.signatures import Scheme, Secret, sign, verify
 TEXT = "library-secret-0123456789"
 WHSEC = "whsec_" + base64.b64encode(TEXT.encode()).decode()
 _BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
-NOW = datetime.now(UTC).replace(microsecond=0)
-"""The libraries look at the clock themselves."""
-SECONDS = int(NOW.timestamp())
 
-Signer: TypeAlias = Callable[[str], dict[str, str]]
+Signer: TypeAlias = Callable[[str, int], dict[str, str]]
+"""Signs a body at a moment, in seconds since 1970."""
 Checker: TypeAlias = Callable[[bytes, Mapping[str, str]], object]
 
 
-def by_standardwebhooks(body: str) -> dict[str, str]:
-    signature = standardwebhooks.Webhook(WHSEC).sign("msg_1", NOW, body)
-    return {"webhook-id": "msg_1", "webhook-timestamp": str(SECONDS), "webhook-signature": signature}
+def by_standardwebhooks(body: str, moment: int) -> dict[str, str]:
+    signature = standardwebhooks.Webhook(WHSEC).sign("msg_1", datetime.fromtimestamp(moment, UTC), body)
+    return {"webhook-id": "msg_1", "webhook-timestamp": str(moment), "webhook-signature": signature}
 
 
-def by_svix(body: str) -> dict[str, str]:
-    signature = svix.Webhook(WHSEC).sign("msg_1", NOW, body)
-    return {"svix-id": "msg_1", "svix-timestamp": str(SECONDS), "svix-signature": signature}
+def by_svix(body: str, moment: int) -> dict[str, str]:
+    signature = svix.Webhook(WHSEC).sign("msg_1", datetime.fromtimestamp(moment, UTC), body)
+    return {"svix-id": "msg_1", "svix-timestamp": str(moment), "svix-signature": signature}
 
 
-def by_stripe(body: str) -> dict[str, str]:
-    header: str = stripe.WebhookSignature.generate_signature_header(body, TEXT, SECONDS)
+def by_stripe(body: str, moment: int) -> dict[str, str]:
+    header: str = stripe.WebhookSignature.generate_signature_header(body, TEXT, moment)
     return {"Stripe-Signature": header}
 
 
-def by_slack(body: str) -> dict[str, str]:
-    signature = SignatureVerifier(TEXT).generate_signature(timestamp=str(SECONDS), body=body)
-    return {"X-Slack-Request-Timestamp": str(SECONDS), "X-Slack-Signature": str(signature)}
+def by_slack(body: str, moment: int) -> dict[str, str]:
+    signature = SignatureVerifier(TEXT).generate_signature(timestamp=str(moment), body=body)
+    return {"X-Slack-Request-Timestamp": str(moment), "X-Slack-Signature": str(signature)}
 
 
 def check_with_standardwebhooks(body: bytes, headers: Mapping[str, str]) -> None:
@@ -76,8 +75,9 @@ def test_libraries_agree(name: str, secret: str, signed_by: Signer, check: Check
     """What a library signs we accept, what is changed we refuse, and what we sign the library accepts."""
     scheme = Scheme.parse(suppliers.scheme_of(name))
     keys = scheme.keys([Secret(secret.encode(), "env:S")])
-    headers = signed_by(body)
-    now = SECONDS * 1000
+    moment = int(time.time())  # the libraries look at the clock themselves
+    headers = signed_by(body, moment)
+    now = moment * 1000
 
     assert verify(delivery(headers, body.encode()), scheme, keys, now=now).matched == "env:S"
     with pytest.raises(SignatureError) as raised:
@@ -91,7 +91,8 @@ def test_each_changed_letter(name: str, secret: str, signed_by: Signer, check: C
     """Whichever letter of whichever header is another one, the delivery is refused."""
     scheme = Scheme.parse(suppliers.scheme_of(name))
     keys = scheme.keys([Secret(secret.encode(), "env:S")])
-    headers = signed_by("{}")
+    moment = int(time.time())
+    headers = signed_by("{}", moment)
     check(b"{}", headers)
 
     for header, value in headers.items():
@@ -99,7 +100,7 @@ def test_each_changed_letter(name: str, secret: str, signed_by: Signer, check: C
             for other in {"0", "1", _neighbour(letter)} - {letter}:
                 changed = value[:place] + other + value[place + 1 :]
                 with pytest.raises(SignatureError):
-                    verify(delivery(headers | {header: changed}, b"{}"), scheme, keys, now=SECONDS * 1000)
+                    verify(delivery(headers | {header: changed}, b"{}"), scheme, keys, now=moment * 1000)
 
 
 def _neighbour(letter: str) -> str:
