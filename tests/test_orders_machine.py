@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.core.test_orders import RUNG
 from webhookctl import suppliers
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
@@ -41,13 +42,6 @@ from webhookctl.flows.register import Register
 
 T = TypeVar("T")
 LADDER = list(OrderStatus)
-RUNG = {
-    EventType.CREATED: OrderStatus.PENDING,
-    EventType.PARTIAL: OrderStatus.PARTIAL,
-    EventType.FAILED: OrderStatus.FAILED,
-    EventType.FULFILLED: OrderStatus.FULFILLED,
-    EventType.REFUNDED: OrderStatus.REFUNDED,
-}
 LEASE = 60_000
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
 """Where there is one: thousands of commits are made, and none of them is about the disk."""

@@ -16,7 +16,9 @@ from tests.benchmarks.whole import Command, compare
 
 _MOST_MS: Final = 150.0
 _LINES: Final = (
+    "",
     "ev",
+    "store ch",
     "events list --st",
     "events list --supplier a",
     "events list --reference ORD-000",
@@ -51,7 +53,7 @@ def main() -> int:
 
 
 def _pressed(settings: Path, line: str) -> Command:
-    words = ["webhookctl", "--config", str(settings), *line.split()]
+    words = ["webhookctl", "--config", str(settings), *line.split(" ")]
     asks = {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1), "_WEBHOOKCTL_COMPLETE": "complete_bash"}
     return Command((), asks)
 

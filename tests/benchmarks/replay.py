@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -80,18 +81,18 @@ def alone(folder: Path, events: int, rounds: int) -> float:
 
 
 @contextmanager
-def replaying(folder: Path) -> Iterator[None]:
-    """Run `replay missing` beside what the block does, which begins when the plan is made."""
+def replaying(folder: Path, *words: str, shows: str) -> Iterator[None]:
+    """Run `replay` with these words beside what the block does, which begins when it shows that it is under way."""
     environ = os.environ | {"ACME_SECRET": SECRET.decode(), "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "webhookctl", "replay", "missing", "--yes"]
+    command = [sys.executable, "-m", "webhookctl", "replay", *words, "--yes"]
     said = folder / "replayed"
     with said.open("wb") as out:
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=out)  # noqa: S603 - ours
     try:
-        until(lambda: "events, from" in said.read_text() or process.poll() is not None, "the plan is made", 600)
+        until(lambda: shows in said.read_text() or process.poll() is not None, "it is under way", 600)
         yield
         if process.poll() is not None:
-            sys.exit(f"The replay ended before the load did: {said.read_text()}; more --events.")
+            sys.exit(f"The replay ended before the load did: {said.read_text()[-500:]}; have more events replayed.")
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
@@ -107,15 +108,14 @@ def load(port: int, chosen: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def beside(folder: Path, chosen: argparse.Namespace) -> float:
+def beside(port: int, chosen: argparse.Namespace, replay: Callable[[], AbstractContextManager[None]]) -> float:
     """Measure the p99 of deliveries without a replay and with one, in turn; returns how many times it is as long."""
     p99s = {"alone": list[float](), "beside a replay": list[float]()}
-    with WITH_WORKER.running(folder) as (_, port):
-        load(port, chosen)  # the first seconds of a process are not what is measured
-        for _ in range(chosen.rounds):
-            p99s["alone"].append(load(port, chosen)["p99"])
-            with replaying(folder):
-                p99s["beside a replay"].append(load(port, chosen)["p99"])
+    load(port, chosen)  # the first seconds of a process are not what is measured
+    for _ in range(chosen.rounds):
+        p99s["alone"].append(load(port, chosen)["p99"])
+        with replay():
+            p99s["beside a replay"].append(load(port, chosen)["p99"])
     for name, found in p99s.items():
         print(f"{name:16} p99 {1000 * median(found):6.2f} ms ({', '.join(f'{1000 * one:.2f}' for one in found)})")
     return median(p99s["beside a replay"]) / median(p99s["alone"])
@@ -136,7 +136,8 @@ def main() -> None:
         applied = alone(folder, chosen.few, chosen.rounds)
         with closing(open_store(folder / STORE, AesGcmCipher([KEY]), create=True)) as store:
             leave_unapplied(store, chosen.events, "L")
-        times = beside(folder, chosen)
+        with WITH_WORKER.running(folder) as (_, port):
+            times = beside(port, chosen, partial(replaying, folder, "missing", shows="events, from"))
     print(f"{applied:,.0f} events/s; asked for: ≥ {_ASKED_RATE:,}: {_verdict(applied >= _ASKED_RATE)}")
     print(f"p99 {times:.2f} times as long; asked for: ≤ {_ASKED_TIMES:g}: {_verdict(times <= _ASKED_TIMES)}")
 

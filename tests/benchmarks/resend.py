@@ -7,13 +7,10 @@ durably; writing down beforehand what is to go and who sees it is told apart. Th
 
 import argparse
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -22,8 +19,8 @@ import uuid_utils
 
 from tests.benchmarks.act import bare, endpoint, now
 from tests.benchmarks.contenders import STORE, WITH_WORKER
-from tests.benchmarks.replay import load
-from tests.benchmarks.served import KEY, SECRET
+from tests.benchmarks.replay import beside, replaying
+from tests.benchmarks.served import KEY
 from tests.e2e.program import until
 from webhookctl import wiring
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
@@ -73,40 +70,16 @@ def measured(url: str, count: int, sign: str, folder: Path | None) -> tuple[floa
         return run(bare(url, count)), *resend(settings, url, count, sign)
 
 
-@contextmanager
-def sending(folder: Path, url: str) -> Iterator[None]:
-    """Run `replay all --to` beside what the block does, which begins when the first is sent."""
-    environ = os.environ | {"ACME_SECRET": SECRET.decode(), "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "webhookctl", "replay", "all", "--to", url, "--yes", "--reason", "speed"]
-    said = folder / "sent"
-    with said.open("wb") as out:
-        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=out)  # noqa: S603 - ours
-    try:
-        until(lambda: "taken" in said.read_text() or process.poll() is not None, "the first was sent", 600)
-        yield
-        if process.poll() is not None:
-            sys.exit(f"It had been sent before the load ended: {said.read_text()[-500:]}; more --beside.")
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-
-
-def beside(url: str, chosen: argparse.Namespace, folder: Path) -> None:
+def beside_sending(url: str, chosen: argparse.Namespace, folder: Path) -> None:
     """Tell the p99 of deliveries to `serve` without a replay of as many events as are asked for, and with one."""
     with closing(open_store(folder / STORE, AesGcmCipher([KEY]), create=True)) as store:
         for first in range(0, chosen.beside, _BATCH):
             deliveries = [_delivery() for _ in range(min(_BATCH, chosen.beside - first))]
             store.intake.accept([Verified(one._replace(supplier="acme"), "env:ACME_SECRET") for one in deliveries])
-    p99s: dict[str, list[float]] = {"alone": [], "beside a replay": []}
+    words = ("all", "--to", url, "--reason", "speed")
     with WITH_WORKER.running(folder) as (_, port):
         until(lambda: not _queued(folder), "the worker has nothing left to do", 600)
-        load(port, chosen)  # the first seconds of a process are not what is measured
-        for _ in range(chosen.rounds):
-            p99s["alone"].append(load(port, chosen)["p99"])
-            with sending(folder, url):
-                p99s["beside a replay"].append(load(port, chosen)["p99"])
-    for name, found in p99s.items():
-        print(f"{name:16} p99 {1000 * median(found):6.2f} ms ({', '.join(f'{1000 * one:.2f}' for one in found)})")
+        beside(port, chosen, partial(replaying, folder, *words, shows="taken"))
 
 
 def _queued(folder: Path) -> int:
@@ -134,7 +107,7 @@ def main() -> None:
             )
         if chosen.beside:
             with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-                beside(url, chosen, Path(folder))
+                beside_sending(url, chosen, Path(folder))
 
 
 if __name__ == "__main__":

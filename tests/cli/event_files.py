@@ -24,13 +24,15 @@ class Place:
     store: SqliteStore
     shop: Shop
 
-    def run(self, *words: str, stdin: bytes = b"", **environ: str) -> Result:
-        command = ["--config", str(self.folder / "webhookctl.toml"), "events", *words]
+    def webhookctl(self, *words: str, stdin: bytes = b"", **environ: str) -> Result:
+        command = ["--config", str(self.folder / "webhookctl.toml"), *words]
         return CliRunner().invoke(app, command, input=stdin, env=ENVIRON | environ)
 
+    def run(self, *words: str, stdin: bytes = b"", **environ: str) -> Result:
+        return self.webhookctl("events", *words, stdin=stdin, **environ)
+
     def orders(self, *words: str) -> Result:
-        command = ["--config", str(self.folder / "webhookctl.toml"), "orders", *words]
-        return CliRunner().invoke(app, command, env=ENVIRON)
+        return self.webhookctl("orders", *words)
 
     def counts(self, *words: str, stdin: bytes = b"") -> dict[str, int]:
         counts: dict[str, int] = json.loads(self.run("import", *words, "--json", stdin=stdin).stdout)["counts"]

@@ -1,6 +1,7 @@
 """What the shell offers at a press of Tab."""
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ from typer import core
 from tests.benchmarks.fill import settle_in
 from tests.benchmarks.filling import fill
 from webhookctl import suppliers
-from webhookctl.cli import app, completing
+from webhookctl.cli import app, completing, names
 from webhookctl.cli.completing import Completing
 from webhookctl.cli.replay import Word
 from webhookctl.core.events import EventType
@@ -245,6 +246,41 @@ def test_bash_completes_commands_options_and_values(shop: Path) -> None:
     assert in_bash(shop, "events", "list", "--supplier", "c") == ["corvus"]
     assert in_bash(shop, "events", "list", "--state", "de") == ["dead"]
     assert in_bash(shop, "orders", "show", "ORD-00000000") == ["ORD-00000000"]
+
+
+def test_what_a_shell_hears_of_the_commands_is_what_help_says() -> None:
+    """It hears it before any of them is read: each name, in the same order, and the beginning of its --help."""
+    said = {name: " ".join(str(command.help).split("\n\n")[0].split()) for name, command in commands().items()}
+
+    assert list(names.SENTENCES.items()) == list(said.items())
+
+
+def commands() -> dict[str, core.TyperCommand]:
+    root = typer.main.get_command(app)
+    assert isinstance(root, core.TyperGroup)
+    return root.commands  # type: ignore[return-value]  # typer hides the class of its groups
+
+
+@pytest.mark.parametrize(("shell", "named"), [("bash", r"(.+)"), ("zsh", r'"(.+)":".+"'), ("fish", r"(.+)\t.+")])
+@pytest.mark.parametrize("begun", ["", "s", "--co"])
+def test_each_shell_hears_all_names_that_begin_so(shell: str, named: str, begun: str) -> None:
+    """Options of the program too; zsh and fish show what each is for."""
+    asks = {"COMP_WORDS": f"webhookctl\n{begun}", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": f"webhookctl {begun}"}
+    program = "import sys; sys.argv[0] = 'webhookctl'; from webhookctl.cli import main; main()"
+
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", program],
+        env=os.environ
+        | asks
+        | {"_WEBHOOKCTL_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    wanted = ["--config"] if begun == "--co" else [name for name in names.SENTENCES if name.startswith(begun)]
+    lines = done.stdout.removeprefix("_arguments '*: :((").replace("))'", "").splitlines()
+    assert [match[1] for line in lines if (match := re.fullmatch(named, line))] == wanted
 
 
 def test_bash_runs_nothing_that_a_supplier_has_written(shop: Path) -> None:

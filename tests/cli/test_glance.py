@@ -171,7 +171,13 @@ def test_codes_and_proof_are_masked_wherever_the_settings_have_them(place: Place
 
 
 @pytest.mark.parametrize(
-    "words", [["events", "list", "-n", "5", "--state", "done"], ["events", "show", "4"], ["orders", "show", "ORD-0"]]
+    "words",
+    [
+        ["events", "list", "-n", "5", "--state", "done"],
+        ["events", "show", "4"],
+        ["orders", "show", "ORD-0"],
+        ["actions", "list", "--reference", "ORD-0"],
+    ],
 )
 def test_to_look_something_up_loads_no_pydantic(place: Place, words: list[str]) -> None:
     """It takes longer to load than all else that such a command does."""

@@ -3,8 +3,8 @@
 import re
 import sys
 import time
-from collections.abc import Iterator
 import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 

@@ -95,14 +95,15 @@ def test_an_unknown_id_is_told(operator: Operator) -> None:
 
 
 def test_a_dry_run_shows_the_plan_and_stops(operator: Operator) -> None:
-    """Counts and the time they span; nothing is changed."""
+    """Counts and the time they span, for whoever reads it through a pipe too; nothing is changed."""
     operator.leave_dead(3)
 
     result = operator.run("missing", "--dry-run")
 
     assert "would apply\t3" in result.stdout
     assert "would deliver\t3" in result.stdout
-    assert "3 events, from 20" in result.stderr
+    assert "3 events, from 20" in result.stdout
+    assert not result.stderr
     assert operator.shop.states() == ["dead"] * 3
 
 
@@ -238,6 +239,17 @@ def test_a_named_order_is_delivered_once_more_under_a_new_id(operator: Operator)
         app, ["--config", str(operator.folder / "webhookctl.toml"), "orders", "show", "R1"], env={"KEY": "00" * 32}
     )
     assert "deliver (generation 2) asked for: waiting" in shown.stdout
+
+
+def test_what_would_be_delivered_once_more_is_a_result(operator: Operator) -> None:
+    """A dry run says it where a pipe hears it, and so does the run which webhook-id it became."""
+    delivered(operator, "R1")
+    words = ("--redeliver", "--reference", "R1", "--reason", "lost")
+
+    dry, done = operator.run(*words, "--dry-run"), operator.run(*words, "--yes")
+
+    assert dry.stdout.startswith("This would deliver order R1 of acme once more, as generation 2.")
+    assert operator.shop.actions(reference="R1")[0].id in done.stdout
 
 
 def test_replaying_everything_delivers_no_generation_again(operator: Operator) -> None:

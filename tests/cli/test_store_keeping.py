@@ -113,13 +113,14 @@ def test_prune(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     words = ("store", "prune", "--older-than", "400d")
     codes = [run(monkeypatch, *words, "--dry-run"), run(monkeypatch, *words)]
     untouched = events_in(folder)
-    _, err = capsys.readouterr()
+    out, err = capsys.readouterr()
     codes.append(run(monkeypatch, *words, "--yes", "--json"))
     said = json.loads(capsys.readouterr().out)
 
     assert codes == [0, ExitCode.USAGE, 0]
     assert untouched == 13
-    assert err.count("Ended more than 400d ago: 12 events, 0 orders") == 2
+    assert out.count("Ended more than 400d ago: 12 events, 0 orders") == 2
+    assert err.startswith("Nothing was changed.")
     assert "there is no terminal to ask on: add --yes" in err
     assert (said["planned"]["events"], said["taken"]["events"]) == (12, 12)
     assert events_in(folder) == 1

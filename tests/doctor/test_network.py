@@ -171,7 +171,7 @@ def test_nobody_answers(place: Place) -> None:
 
 def test_who_takes_the_connection_and_says_nothing(place: Place) -> None:
     """Is left when its time is up, all at once: the supplier may be well again, the shop's deliveries would hang."""
-    place.patch.setattr(asking, "_TIMEOUT_S", 0.5)
+    place.patch.setattr(asking, "_TIMEOUT_S", 3.0)  # a busy machine takes its time to connect
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         kinds = "\n".join(DELIVER.replace("deliver", kind) for kind in ("deliver", "refund", "notify"))
@@ -183,7 +183,7 @@ def test_who_takes_the_connection_and_says_nothing(place: Place) -> None:
         found = place.doctor()
 
     assert found.about("suppliers.acme.api")["verdict"] == "warning"
-    assert "did not answer within 0.5 s" in found.about("suppliers.acme.api")["says"]
+    assert "did not answer within 3 s" in found.about("suppliers.acme.api")["says"]
     assert {"actions.deliver and refund and notify", "actions.top_up"} <= found.named("must fix")
 
 

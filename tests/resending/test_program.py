@@ -156,6 +156,19 @@ def test_files_go_without_settings_or_reason(tmp_path: Path, run: Run, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_of_files_too_a_plan_is_shown(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--dry-run says how many go where, signed how, where results go; and nothing is sent."""
+    monkeypatch.chdir(tmp_path)
+    files = sorted(map(str, SAMPLES.glob("*.json")))
+    with listening() as target:
+        plan = json.loads(run(*files, "--to", target.url, "--dry-run", "--json").out)
+        plain = run(*files, "--to", target.url, "--dry-run")
+
+    assert plan == {"files": len(files), "to": target.url, "sign": "as-received"}
+    assert target.url in plain.out
+    assert (plain.err, target.got) == ("", [])
+
+
 def test_files_signed_by_a_supplier_of_the_settings_verify(tmp_path: Path, run: Run) -> None:
     """The demo's own secret signs them as it would sign its own: a receiver with the same settings keeps them."""
     shop = make_shop(tmp_path, 0)

@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.store.building import NOW, action, application, claim_events, order, rejection, verified, with_code
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
+from webhookctl.adapters.store_sqlite.connection import connect
 from webhookctl.core.orders import ActionKind, Move
 from webhookctl.core.ports.cipher import Cipher
 from webhookctl.core.quarantine import Bounds
@@ -114,3 +115,15 @@ DAMAGES: Final[dict[str, Callable[[Path, Cipher], None]]] = {
     "no database": _text,
 }
 """What is done to a store that is closed."""
+
+
+def mistype(path: Path, table: str, statement: str) -> None:
+    """Change a row as a flipped byte may: to a value of a type that its table, which is strict, does not take."""
+    with closing(connect(path, "mode=rw")) as raw:
+        raw.execute("PRAGMA writable_schema = ON")
+        (strict,) = raw.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        change = "UPDATE sqlite_master SET sql = ? WHERE name = ?"
+        raw.execute(change, (strict.removesuffix("STRICT"), table))
+        with closing(connect(path, "mode=rw")) as lax:
+            assert lax.execute(statement).rowcount == 1
+        raw.execute(change, (strict, table))

@@ -206,11 +206,19 @@ def _emptied_journal(wal: Path) -> None:
     os.truncate(wal, 0)
 
 
-@pytest.mark.parametrize("damage", [_shorter, _garbled_midst, _garbled_end, _garbled_head, _emptied_journal])
+def _gone(wal: Path) -> None:
+    wal.unlink()
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+@pytest.mark.parametrize("damage", [_shorter, _garbled_midst, _garbled_end, _garbled_head, _emptied_journal, _gone])
 def test_a_journal_that_lost_commits_is_refused(killed: Path, cipher: Cipher, damage: Callable[[Path], None]) -> None:
     """SQLite would go on without a word, and what was acknowledged would be gone; also after somebody has looked."""
     damage(_journal(killed))
-    before = killed.read_bytes(), _journal(killed).read_bytes()
+    before = killed.read_bytes(), _content(_journal(killed))
 
     with closing(open_to_look(killed, cipher)) as store:
         found, left_out = store.events.find(EventQuery(limit=200)), store.left_out
@@ -221,7 +229,7 @@ def test_a_journal_that_lost_commits_is_refused(killed: Path, cipher: Cipher, da
     assert len(found) == 60
     assert left_out == ("what the journal held",)
     assert "journal" in _faults(killed, cipher)
-    assert (killed.read_bytes(), _journal(killed).read_bytes()) == before
+    assert (killed.read_bytes(), _content(_journal(killed))) == before
 
 
 @pytest.mark.parametrize("damage", [_garbled_midst, _garbled_head])
@@ -244,6 +252,21 @@ def test_a_killed_process_leaves_a_sound_journal(killed: Path, cipher: Cipher) -
 
     with closing(open_store(killed, cipher, create=True)) as store:
         assert store.reports.summary(now=NOW).events["queued"] == 39
+
+
+def test_a_journal_that_was_not_needed_any_more_is_not_missed(killed: Path, cipher: Cipher) -> None:
+    """SQLite's index of it says that all was brought into the file; nor is one missed of which there is no index."""
+    with closing(connect(killed, "mode=rw")) as raw:
+        assert raw.execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0] == 0
+        whole = killed.read_bytes()
+        index = killed.with_name(f"{killed.name}-shm").read_bytes()
+    killed.write_bytes(whole)
+    killed.with_name(f"{killed.name}-shm").write_bytes(index)
+
+    assert not _journal(killed).exists()
+    assert what_is_lost(killed) is None
+    with closing(open_store(killed, cipher, create=True)) as store:
+        assert store.reports.summary(now=NOW).events["queued"] == 40
 
 
 def test_an_emptied_store_with_a_journal_is_refused(killed: Path, cipher: Cipher) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -200,6 +201,27 @@ def test_a_backup_whose_rows_need_another_key_is_refused(present: Path, backup: 
 
     with pytest.raises(StoreError, match=r"backup\.db won't do: 1 values of events can't be opened"):
         _restore(present, backup, cipher)
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, "another program's"])
+def test_who_named_a_wrong_file_is_told_to_name_another(
+    present: Path, backup: Path, cipher: Cipher, damage: str
+) -> None:
+    """The settings are right, and so is the store: nothing is said of either."""
+    if damage in DAMAGES:
+        DAMAGES[damage](backup, cipher)
+    else:
+        backup.unlink()
+        with closing(sqlite3.connect(backup)) as raw:
+            raw.execute("CREATE TABLE theirs (it)")
+
+    with pytest.raises(StoreError) as refused:
+        _restore(present, backup, cipher)
+
+    assert str(refused.value).startswith(f"The backup {backup} ")
+    assert "name another that `webhookctl store backup` has written" in str(refused.value)
+    assert "[store] url" not in str(refused.value)
+    assert str(present) not in str(refused.value)
 
 
 def test_a_newer_backup_is_refused(present: Path, backup: Path, cipher: Cipher) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from webhookctl import __version__
-from webhookctl.cli import completing, output, values
+from webhookctl.cli import completing, names, output, values
 from webhookctl.core.errors import ExitCode, StoppedError, StoreBrokenError, WebhookctlError
 
 _FAULT_OF_OURS: Final = 70
@@ -79,22 +79,21 @@ def _globals(
     context.obj = Globals(config)
 
 
-_MODULES: Final = (
-    *("setup", "serve", "work", "verify", "sign", "send", "poll", "replay", "demo", "status", "doctor", "events"),
-    *("orders", "actions", "rejected", "store", "suppliers"),
-)
-"""Each registers its commands, in the order in which --help lists them."""
-_OF_OTHER_NAMES: Final = frozenset({"setup"})
-"""Modules whose commands are not called as they are."""
+_READ_WITH: Final = {"init": "setup", "config": "setup"}
+"""The modules of commands that are not called as their module is."""
 
 
 def _register(asked: Sequence[str]) -> None:
     """Read the module of the command that is asked for, which does not wait for the others; or else all of them."""
-    named = [name for name in asked[:1] if name in _MODULES and name not in _OF_OTHER_NAMES]
-    for name in named or _MODULES:
-        import_module(f"{__name__}.{name}").register(app)
-    if not named or named == ["suppliers"]:
-        import_module(f"{__name__}.secrets_report").register(import_module(f"{__name__}.suppliers").app)
+    named = [name for name in asked[:1] if name in names.SENTENCES]
+    for module in dict.fromkeys(_READ_WITH.get(name, name) for name in named or names.SENTENCES):
+        import_module(f"{__name__}.{module}").register(app)
+
+
+def _register_names() -> None:
+    """Read no module, where a shell asks which commands there are: all of them together take as long as it may wait."""
+    for name, sentence in names.SENTENCES.items():
+        app.command(name, help=sentence)(lambda: None)
 
 
 def _asked(arguments: Sequence[str]) -> Sequence[str]:
@@ -104,9 +103,20 @@ def _asked(arguments: Sequence[str]) -> Sequence[str]:
     return arguments[1:] if arguments[:1] and arguments[0].startswith("--config=") else arguments
 
 
-values.make_plain_ones()
-completing.hurry(os.environ)
-_register(_asked(completing.words(os.environ) or sys.argv[1:]))
+def _get_ready(environ: Mapping[str, str]) -> None:
+    """Know as much of the commands as is asked for."""
+    values.make_plain_ones()
+    if not completing.is_asked(environ):
+        _register(_asked(sys.argv[1:]))
+        return
+    completing.hurry()
+    if finished := _asked(completing.words(environ)):
+        _register(finished)
+    else:
+        _register_names()
+
+
+_get_ready(os.environ)
 
 
 def main() -> None:

@@ -45,10 +45,11 @@ def list_(
     from webhookctl.flows import report
 
     first, last = options.window(since, until)
-    settings = wiring.settings(context.obj.config)
+    settings = wiring.place(context.obj.config)
     with looking.store(context, settings) as store:
         found = store.outbox.find(ActionQuery(supplier, kind, state, reference, first, last, limit))
-    rows = [report.action_row(action, wiring.handled_kinds(settings)) for action in found]
+    handled = wiring.handled_kinds(settings)
+    rows = [report.action_row(action, handled) for action in found]
     if as_json:
         output.show_json(rows)
     else:
@@ -75,7 +76,7 @@ def show(context: typer.Context, action_id: TheId, as_json: options.AsJson = Fal
     from webhookctl import wiring
     from webhookctl.flows import report
 
-    settings = wiring.settings(context.obj.config)
+    settings = wiring.place(context.obj.config)
     with looking.store(context, settings) as store:
         found = store.outbox.get(action_id)
         if found is None:
@@ -108,7 +109,7 @@ def retry(context: typer.Context, action_id: TheId) -> None:
     """Make a dead or waiting action due now; its id, and so its webhook-id, stays the same."""
     from webhookctl import wiring
 
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with wiring.store(wiring.place(context.obj.config)) as store:
         found = store.outbox.get(action_id)
         if found is None:
             raise _unknown(action_id)
@@ -139,7 +140,7 @@ def resolve(
         raise UsageError("Say either --delivered or --retry.")
     state, what = (ActionState.DONE, "said to be done") if delivered else (ActionState.WAITING, "to be tried again")
     by = Intervention(options.now_ms(), wiring.who(), what, reason)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with wiring.store(wiring.place(context.obj.config)) as store:
         found = store.outbox.get(action_id) or _missing(action_id)
         after = decide.resolve(store.outbox, found[0], state, by)
     output.say(f"Action {found[0].id} ({found[0].kind}) was ambiguous and is {after}.")

@@ -29,19 +29,21 @@ SIGNED: Final = ("as-received", "fresh")
 _DEMO: Final = {"store": {"url": "sqlite:webhookctl.db"}, "suppliers": {"demo": {}}}
 
 
+def is_asked(environ: Mapping[str, str]) -> bool:
+    """Say whether a shell asks how to go on."""
+    return _ASKED_BY_SHELL in environ
+
+
 def words(environ: Mapping[str, str]) -> Sequence[str]:
-    """Return the finished words after the program's name, where a shell asks how to go on; else nothing."""
-    if _ASKED_BY_SHELL not in environ:
-        return ()
+    """Return the finished words after the program's name, where a shell asks how to go on."""
     line = environ.get("COMP_WORDS") or environ.get("_TYPER_COMPLETE_ARGS", "")
     return line.split()[1:] if line.endswith((" ", "\n")) else line.split()[1:-1]
 
 
-def hurry(environ: Mapping[str, str]) -> None:
-    """Leave what stands on the line as it is, where a shell asks: what typer makes values with takes a third of it."""
-    if _ASKED_BY_SHELL in environ:
-        for kind in (core.TyperOption, core.TyperArgument):
-            kind.process_value = _as_it_stands  # type: ignore[method-assign, assignment]  # for this process alone
+def hurry() -> None:
+    """Leave what stands on the line as it is: what typer makes values with takes a third of the time."""
+    for kind in (core.TyperOption, core.TyperArgument):
+        kind.process_value = _as_it_stands  # type: ignore[method-assign, assignment]  # for this process alone
 
 
 def _as_it_stands(_parameter: object, _context: object, value: Any) -> Any:  # noqa: ANN401 - click's values

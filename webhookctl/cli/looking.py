@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _READERS: Final = "store_sqlite"
 _MISREAD: Final = (ValueError, KeyError, TypeError)
+_NAMED: Final = 10
+"""Odd rows at most; `store check` counts them all."""
 
 
 @contextmanager
@@ -33,16 +35,30 @@ def store(context: typer.Context, settings: "Settings | StorePlace") -> "Iterato
                 f"The store {settings.store.path} holds a row that can't be read: `webhookctl store check` names it."
             ) from None
         finally:
-            if left_out := opened.left_out:
-                context.call_on_close(partial(_tell, str(settings.store.path), left_out))
+            if said := _left_out(str(settings.store.path), opened):
+                context.call_on_close(partial(_tell, said))
 
 
-def _tell(path: str, left_out: tuple[str, ...]) -> None:
-    raise StoreError(
-        f"The store {path} is damaged: not everything of {', '.join(left_out)} could be read, so that rows may be "
-        "missing and counts too low. Nothing was changed. `webhookctl store check` says where the damage is, and "
-        "`webhookctl store restore FILE` brings a backup back."
-    )
+def _left_out(path: str, opened: "SqliteStore") -> str:
+    """Say what was left out; empty where nothing was."""
+    said = list[str]()
+    if opened.left_out:
+        said.append(
+            f"The store {path} is damaged: not everything of {', '.join(opened.left_out)} could be read, so that rows "
+            "may be missing and counts too low. Nothing was changed. `webhookctl store check` says where the damage "
+            "is, and `webhookctl store restore FILE` brings a backup back."
+        )
+    if odd := opened.odd:
+        named = ", ".join(odd[:_NAMED]) + (f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "")
+        said.append(
+            f"Left out is what can't be read, as it holds what no webhookctl of this version writes: {named}. "
+            f"`webhookctl store check` says more about the store {path}."
+        )
+    return " ".join(said)
+
+
+def _tell(said: str) -> None:
+    raise StoreError(said)
 
 
 def _is_of_a_row(error: BaseException) -> bool:

@@ -157,6 +157,7 @@ def progress(what: str, count: int | None) -> Iterator[Callable[[int], None]]:
 
     `count` is None where nobody knows how much there is.
     """
+    sys.stdout.flush()  # what was shown so far, such as a plan, does not wait for the end in a pipe
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -79,13 +79,13 @@ class _Desk:
         row: dict[str, Any] = {"supplier": key[0], "reference": key[1], "generation": generation, "webhook_id": None}
         what = f"order {key[1]} of {key[0]} once more, as generation {generation}"
         if self.how.dry_run:
-            self._say(f"This would deliver {what}.")
+            self._tell(f"This would deliver {what}.")
         elif self.how.yes or typer.confirm(f"Deliver {what}?", err=True):
             again = decide.redeliver_order(self.store.orders, key, self.by, needs_codes=self._needs_codes(key))
-            self._say(f"The worker delivers {what}, webhook-id {again.id}.")
+            self._tell(f"The worker delivers {what}, webhook-id {again.id}.")
             row |= {"generation": again.generation, "webhook_id": again.id}
         else:
-            self._say(f"Order {key[1]} is left alone.")
+            self._tell(f"Order {key[1]} is left alone.")
         return row
 
     def _needs_codes(self, key: tuple[str, str]) -> bool:
@@ -93,6 +93,6 @@ class _Desk:
 
         return needs_codes(self.settings, key[0])
 
-    def _say(self, words: str) -> None:
+    def _tell(self, words: str) -> None:
         if not self.how.as_json:
-            output.say(words)
+            output.emit(words)

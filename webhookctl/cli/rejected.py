@@ -44,7 +44,7 @@ def list_(
     from webhookctl.flows import report
 
     query = _query(supplier, reason, since, until, limit)
-    with looking.store(context, wiring.settings(context.obj.config)) as store:
+    with looking.store(context, wiring.place(context.obj.config)) as store:
         rows = [report.rejected_row(one) for one in store.quarantine.find(query)]
     if as_json:
         output.show_json(rows)
@@ -78,7 +78,7 @@ def show(
     from webhookctl import wiring
     from webhookctl.flows import report
 
-    settings = wiring.settings(context.obj.config)
+    settings = wiring.place(context.obj.config)
     with looking.store(context, settings) as store:
         found = wiring.kept_rejection(store, number)
     hidden = wiring.proof(settings, found.supplier)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from webhookctl.cli import completing, consent, options, redelivering, replaying, resending, selection
+from webhookctl.core import spelling
 from webhookctl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Selected:
             if Path(one).is_file():
                 raise UsageError(f"{one} is a file: files go somewhere, so add --to URL.")
             if not _ID.fullmatch(one):
-                hint = selection.nearest(one, [*Word]) or f"there are the words {', '.join(Word)}, and event ids."
+                hint = spelling.nearest(one, Word) or f"there are the words {', '.join(Word)}, and event ids."
                 raise UsageError(f"{one!r} is nothing that can be replayed; {hint}")
 
 

@@ -71,7 +71,7 @@ def _show_plan(plan: "Tally", how: How) -> None:
     if plan.events:
         page = _page(plan)
         span = f"from {output.when(page['first_at'])} to {output.when(page['last_at'])}"
-        output.say(f"{plan.events} {'event' if plan.events == 1 else 'events'}, {span}.")
+        output.emit(f"{plan.events} {'event' if plan.events == 1 else 'events'}, {span}.")
         _table(plan, end=False)
     else:
         output.say("No such event: there is nothing to handle again.")
@@ -105,7 +105,7 @@ def _run(replaying: "Replaying", events: "Walk", plan: "Tally", how: How) -> "Ta
         output.say(f"Broken off after {done.events} of {plan.events} events. {_AGAIN}")
         raise
     if not how.as_json:
-        output.say(f"{done.events} handled again:")
+        output.emit(f"{done.events} handled again:")
         _table(done, end=True)
     return done
 

@@ -1,13 +1,13 @@
 """Which events are meant: the options by which every command chooses them, and what their words mean."""
 
-from collections.abc import Callable, Collection
-from difflib import get_close_matches
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from webhookctl.cli import completing, options
+from webhookctl.core import spelling
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import UsageError
 from webhookctl.core.events import EventState, EventType
@@ -99,22 +99,16 @@ def query(
 
 def known(settings: "Settings | StorePlace", events: "Events", asked: EventQuery) -> EventQuery:
     """Return `asked`; raises `UsageError` where its supplier is neither in the settings nor has ever sent anything."""
+    from webhookctl import wiring
+
     name = asked.supplier
     if name is None or name in settings.suppliers or events.find(EventQuery(supplier=name, limit=1)):
         return asked
-    there = ", ".join(settings.suppliers) or "none, add [suppliers.NAME]"
-    hint = nearest(name, settings.suppliers) or f"there are: {there}."
-    raise UsageError(f"There is no supplier {name!r} in the settings, nor events of one; {hint}")
-
-
-def nearest(word: str, words: Collection[str]) -> str:
-    """Ask whether the nearest of `words` was meant; empty where none is near."""
-    near = get_close_matches(word, words, 1)
-    return f"did you mean {near[0]}?" if near else ""
+    raise wiring.no_supplier(settings, name, "in the settings, nor events of one")
 
 
 def _word(option: str, said: str | None, words: type[_Word]) -> _Word | None:
     if said is None or said in words.__members__.values():
         return None if said is None else words(said)
-    hint = nearest(said, [*words]) or f"there are: {', '.join(words)}."
+    hint = spelling.nearest(said, words) or f"there are: {', '.join(words)}."
     raise UsageError(f"{option} {said!r} is not known; {hint}")

@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
-from webhookctl.cli import completing, options, output
+from webhookctl.cli import completing, options, output, secrets_report
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the suppliers that are known.")
 
 
 def register(parent: typer.Typer) -> None:
     """Add the group `suppliers`."""
+    secrets_report.register(app)
     parent.add_typer(app, name="suppliers")
 
 

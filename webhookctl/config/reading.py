@@ -5,7 +5,6 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from webhookctl.config.settings import TABLES, Root, Settings, keys_of
 from webhookctl.config.tables import Refusals, UnknownKeyError
+from webhookctl.core import spelling
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.redaction import printable
 from webhookctl.settings_file import PREFIX, parsed
@@ -148,8 +148,7 @@ class _Overlay:
         names = tuple(map(str, path))
         origin = self.origins.get(names)
         if origin and origin.startswith(PREFIX):
-            near = get_close_matches(origin, self._variables(), 1)
-            return f"the environment variable {origin} is no setting" + (f"; did you mean {near[0]}?" if near else "")
+            return f"the environment variable {origin} is no setting" + spelling.behind(origin, self._variables())
         return self._sentence(path, "is not known" + _nearest(names))
 
     def _variables(self) -> list[str]:
@@ -175,9 +174,9 @@ class _Overlay:
 def _nearest(path: tuple[str, ...]) -> str:
     """Say which key was meant: one of the same table with nearly this name, or of another with just this name."""
     here = tuple("*" if number == 1 and len(path) > 2 else part for number, part in enumerate(path[:-1]))  # noqa: PLR2004 - actions.* and suppliers.*
-    near = get_close_matches(path[-1], keys_of(TABLES[here]), 1) if here in TABLES else []
-    if near:
-        return f"; did you mean {_dotted((*path[:-1], near[0]))}?"
+    keys = keys_of(TABLES[here]) if here in TABLES else ()
+    if asked := spelling.behind(path[-1], keys, _dotted((*path[:-1], "{}"))):
+        return asked
     homes = [pattern for pattern, table in TABLES.items() if path[-1] in keys_of(table) and pattern != here]
     return f"; it belongs into [{_dotted(homes[0]).replace('*', 'NAME')}]" if homes and homes[0] else ""
 

@@ -18,7 +18,7 @@ import orjson
 from webhookctl.core.deliveries import Delivery, Verified, Via
 from webhookctl.core.events import Event, EventState, EventType, Item, Unmapped
 from webhookctl.core.mapping import Mapping
-from webhookctl.core.orders import CodesRule, Order, OrderStatus
+from webhookctl.core.orders import STATUS_OF, CodesRule, Order, OrderStatus
 from webhookctl.core.ports.supplier import Said
 from webhookctl.core.redaction import Code, printable
 
@@ -41,13 +41,6 @@ POLLED: Final = Mapping.parse(
 MATCHED: Final = "api"
 """What stands in the place of the secret that signed: the answer came over our own connection to the supplier."""
 
-_STATUS_OF: Final = {
-    EventType.CREATED: OrderStatus.PENDING,
-    EventType.PARTIAL: OrderStatus.PARTIAL,
-    EventType.FULFILLED: OrderStatus.FULFILLED,
-    EventType.FAILED: OrderStatus.FAILED,
-    EventType.REFUNDED: OrderStatus.REFUNDED,
-}
 _LONGEST_SHOWN: Final = 60
 
 NOT_FOUND: Final = "the supplier does not know this order"
@@ -81,7 +74,7 @@ _NOTHING_NEW: Final = Unmoved()
 
 def status_of(event: Event) -> OrderStatus:
     """Return the status that an event about an order names."""
-    return _STATUS_OF[event.type]
+    return STATUS_OF[event.type]
 
 
 def find(order: Order, said: Said, *, codes: CodesRule, items: int) -> Finding:
@@ -89,7 +82,7 @@ def find(order: Order, said: Said, *, codes: CodesRule, items: int) -> Finding:
     what = said.what
     if isinstance(what, Unmapped):
         return Unmoved(what.reason) if what.state is EventState.DONE else Unfit(what.reason)
-    if what.type not in _STATUS_OF:
+    if what.type not in STATUS_OF:
         return Unfit("the answer does not speak of an order")
     if (stranger := _stranger(order, said, what)) is not None:
         return Unfit(stranger)

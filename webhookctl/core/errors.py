@@ -11,6 +11,7 @@
     │   ├── StoreBusyError          5  locked by another process for too long
     │   ├── StoreFullError          5  no space left
     │   ├── StoreVersionError       5  written by a newer webhookctl
+    │   ├── NoStoreError            5  a database, but none of webhookctl's
     │   ├── StoreBrokenError        5  of no use until the process is started again
     │   └── RowError                5  a row holds what no webhookctl of this version writes
     │       └── SealedError         5  a value of it can't be decrypted: wrong key, or changed
@@ -117,12 +118,20 @@ class StoreVersionError(StoreError):
     """The store was written by a newer webhookctl."""
 
 
+class NoStoreError(StoreError):
+    """The file is a database, but none of webhookctl's."""
+
+
 class StoreBrokenError(StoreError):
     """The disk failed at a commit: whoever holds the store open must end, for only a new start knows what is there."""
 
 
 class RowError(StoreError):
-    """A row can't be read as what it should be; others can."""
+    """A row can't be read as what it should be; others can. `row` names it, and what is wrong with it."""
+
+    def __init__(self, message: str, row: str = "") -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class SealedError(RowError):

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from string import Template
 from typing import Final
 
+from webhookctl.core import spelling
 from webhookctl.core.documents import excerpt
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.moments import to_the_second
@@ -41,8 +41,7 @@ def template(written: object) -> str:
         raise SettingsError("has a $ that begins no field's name: write $$ for the sign itself")
     for name in found.get_identifiers():
         if name not in FIELDS:
-            near = get_close_matches(name, FIELDS, 1)
-            hint = f"did you mean ${near[0]}?" if near else f"there are {', '.join(f'${known}' for known in FIELDS)}"
+            hint = spelling.nearest(name, FIELDS, "${}") or f"there are {', '.join(f'${known}' for known in FIELDS)}"
             raise SettingsError(f"has a field ${name}, which there is not; {hint}")
     return written
 

@@ -5,9 +5,9 @@ import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final
 
+from webhookctl.core import spelling
 from webhookctl.core.errors import SettingsError, UsageError
 from webhookctl.core.orders import Paid, Registration, paid
 
@@ -49,8 +49,7 @@ class Reading:
             raise ValueError("an order is a JSON object")  # noqa: TRY004 - it is what was written that is wrong
         for key in written:
             if key not in KEYS:
-                near = get_close_matches(str(key), KEYS, 1)
-                raise ValueError(f"{key!r} is no key of an order" + (f"; did you mean {near[0]!r}?" if near else ""))
+                raise ValueError(f"{key!r} is no key of an order" + spelling.behind(str(key), KEYS, "'{}'"))
         supplier = _text(written, "supplier") or self.default
         if supplier is None:
             raise ValueError("it names no supplier")
@@ -193,8 +192,7 @@ def _columns(cells: list[str]) -> list[str]:
     if "reference" not in columns:
         raise UsageError(f"The first row must name the columns, of which `reference` is one: {','.join(COLUMNS)}.")
     if unknown := [name for name in columns if name not in COLUMNS]:
-        near = get_close_matches(unknown[0], COLUMNS, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COLUMNS)}."
+        hint = spelling.nearest(unknown[0], COLUMNS) or f"there are {', '.join(COLUMNS)}."
         raise UsageError(f"The first row names a column {_short(unknown[0])!r} that no order has: {hint}")
     if len(set(columns)) < len(columns):
         raise UsageError("The first row names a column twice.")

@@ -2,11 +2,11 @@
 
 import tomllib
 from copy import deepcopy
-from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+from webhookctl.core import spelling
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.signatures import Scheme
 
@@ -53,8 +53,7 @@ def _whole(name: str) -> dict[str, Any]:
 def _read(name: str) -> dict[str, Any]:
     # Only a name of the list becomes a path: what the settings say never does.
     if name not in _known():
-        near = get_close_matches(name, _known(), 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_known())}"
+        hint = spelling.nearest(name, _known()) or f"there are {', '.join(_known())}"
         raise SettingsError(f"There is no preset {name!r}: {hint}")
     try:
         return tomllib.loads((resources.files(__name__) / f"{name}{_ENDING}").read_text("utf-8"))

@@ -30,11 +30,11 @@ Every key can be overridden in `[suppliers.NAME.api]`; tables are laid over one 
 """
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from string import Formatter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from webhookctl.core import spelling
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.mapping import Mapping as BodyMapping
 
@@ -79,8 +79,7 @@ def _check_keys(where: str, table: object, known: Collection[str]) -> None:
         raise SettingsError(f"{where} must be a table")
     for key in table:
         if key not in known:
-            near = get_close_matches(key, known, 1)
-            raise SettingsError(f"{where}.{key} is not known" + (f"; did you mean {where}.{near[0]}?" if near else ""))
+            raise SettingsError(f"{where}.{key} is not known" + spelling.behind(key, known, f"{where}.{{}}"))
 
 
 def _check_base(url: object) -> None:
@@ -112,8 +111,7 @@ def _check_path(key: str, path: object) -> None:
         raise SettingsError(f"api.{key} is no template: a brace is without its other half") from None
     for name in names:
         if name not in _NAMES[key]:
-            near = get_close_matches(name, _NAMES[key], 1)
-            hint = f"did you mean {{{near[0]}}}?" if near else f"there are {', '.join(_NAMES[key])}"
+            hint = spelling.nearest(name, _NAMES[key], "{{}}") or f"there are {', '.join(_NAMES[key])}"
             raise SettingsError(f"api.{key} names {{{name}}}, which is not known; {hint}")
 
 

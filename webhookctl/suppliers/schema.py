@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from webhookctl.core import spelling
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.mapping import BodyForm
@@ -66,9 +66,8 @@ def choice(choices: type[StrEnum]) -> Reader:
 
     def read(written: object) -> StrEnum:
         if not isinstance(written, str) or written not in set(choices):
-            near = get_close_matches(str(written), choices, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"must be {' or '.join(choices)}; it is {written!r}{hint}")
+            asked = spelling.behind(str(written), choices)
+            raise SettingsError(f"must be {' or '.join(choices)}; it is {written!r}{asked}")
         return choices(written)
 
     return read
@@ -163,8 +162,7 @@ def _check_keys(name: str, table: Mapping[str, object]) -> None:
     known = [*KEYS, *Scheme.KEYS]
     for key, written in table.items():
         if key not in known:
-            near = get_close_matches(key, known, 1)
-            raise fault(name, key, "is not known" + (f"; did you mean {near[0]}?" if near else ""))
+            raise fault(name, key, "is not known" + spelling.behind(key, known))
         if key in KEYS:
             _check(name, key, written)
     for key in _NEEDED:

@@ -6,7 +6,6 @@ import re
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from webhookctl import settings_file
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher, parse_key
 from webhookctl.adapters.cipher_clear import ClearCipher
 from webhookctl.adapters.store_sqlite import SqliteStore, open_store
+from webhookctl.core import spelling
 from webhookctl.core.errors import NotFoundError, SettingsError, UsageError
 from webhookctl.core.orders import ActionKind
 from webhookctl.core.redaction import printable
@@ -209,11 +209,15 @@ def kept_rejection(store: SqliteStore, number: int) -> "Rejected":
 def supplier_named(settings: "Settings", name: str) -> "SupplierSettings":
     """Return a supplier of the settings; raises `UsageError` where there is none of this name."""
     if name not in settings.suppliers:
-        known = ", ".join(settings.suppliers) or "none, add [suppliers.NAME]"
-        near = get_close_matches(name, settings.suppliers, 1)
-        hint = f"did you mean {near[0]}? There are: {known}" if near else f"there are: {known}"
-        raise UsageError(f"There is no supplier {name!r} in the settings; {hint}.")
+        raise no_supplier(settings, name)
     return settings.suppliers[name]
+
+
+def no_supplier(settings: "Settings | StorePlace", name: str, where: str = "in the settings") -> UsageError:
+    """Return the error to raise where there is no supplier of this name: it says which there are."""
+    known = ", ".join(settings.suppliers) or "none, add [suppliers.NAME]"
+    near = spelling.nearest(name, settings.suppliers)
+    return UsageError(f"There is no supplier {name!r} {where}; {f'{near} There' if near else 'there'} are: {known}.")
 
 
 def mapping(settings: "Settings | StorePlace", supplier: str) -> "Places | None":

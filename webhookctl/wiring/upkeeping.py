@@ -25,7 +25,7 @@ def looked_at(settings: "Settings | StorePlace", *, whatever: bool = False) -> I
         opened.close()
 
 
-def scope(settings: "Settings", depth: Depth) -> Scope:
+def scope(settings: "Settings | StorePlace", depth: Depth) -> Scope:
     """Return what a check of the store goes by."""
     return Scope(depth, now_ms(), clear_is_wanted=settings.store.unencrypted)
 

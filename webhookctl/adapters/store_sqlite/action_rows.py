@@ -6,17 +6,34 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils
 
-from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, odd
+from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, Kinds, check, odd, types
 from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, NewAction, Restraint, how_far
 
 if TYPE_CHECKING:
     import sqlite3
 
-COLUMNS: Final = (
-    "id, supplier, subject, kind, cause, generation, state, detail, created_at, attempts, next_at, started_at, error, "
-    "finished_at, tried_since"
-)
-ATTEMPT_COLUMNS: Final = "action_id, number, ended_at, state, detail"
+_KINDS: Final[Kinds] = {
+    "id": str,
+    "supplier": str,
+    "subject": str,
+    "kind": ActionKind,
+    "cause": str,
+    "generation": int,
+    "state": ActionState,
+    "detail": str,
+    "created_at": int,
+    "attempts": int,
+    "next_at": int | None,
+    "started_at": int | None,
+    "error": str | None,
+    "finished_at": int | None,
+    "tried_since": int | None,
+}
+_TYPES: Final = types(_KINDS)
+COLUMNS: Final = ", ".join(_KINDS)
+_ATTEMPT_KINDS: Final[Kinds] = {"action_id": str, "number": int, "ended_at": int, "state": ActionState, "detail": str}
+_ATTEMPT_TYPES: Final = types(_ATTEMPT_KINDS)
+ATTEMPT_COLUMNS: Final = ", ".join(_ATTEMPT_KINDS)
 FINISHED: Final = frozenset({ActionState.DONE, ActionState.DEAD, ActionState.CANCELLED})
 
 _ADD: Final = """
@@ -145,9 +162,10 @@ def record(raw: "sqlite3.Connection", attempt: Attempt) -> None:
 def stored_action(row: Any) -> Action:  # noqa: ANN401 - a row that begins with `COLUMNS`
     """Make an action of a row; raises `RowError`."""
     try:
+        check(row, _TYPES)
         kind, state = ActionKind(row[3]), ActionState(row[6])
     except MISREAD:
-        raise odd(f"action {row[0]}") from None
+        raise odd(f"action {row[0]}", row, _KINDS) from None
     return Action(
         id=row[0],
         supplier=row[1],
@@ -170,6 +188,8 @@ def stored_action(row: Any) -> Action:  # noqa: ANN401 - a row that begins with 
 def stored_attempt(row: Any) -> Attempt:  # noqa: ANN401 - a row of `ATTEMPT_COLUMNS`
     """Make an attempt of a row; raises `RowError`."""
     try:
-        return Attempt(row[0], row[1], row[2], ActionState(row[3]), row[4])
+        check(row, _ATTEMPT_TYPES)
+        state = ActionState(row[3])
     except MISREAD:
-        raise odd(f"attempt {row[1]} of action {row[0]}") from None
+        raise odd(f"attempt {row[1]} of action {row[0]}", row, _ATTEMPT_KINDS) from None
+    return Attempt(row[0], row[1], row[2], state, row[4])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from webhookctl.adapters.free_space import room
 from webhookctl.adapters.store_sqlite.place import is_read_only, shared_file_system
-from webhookctl.core.errors import StoreBrokenError, StoreBusyError, StoreError, StoreFullError, UsageError
+from webhookctl.core.errors import RowError, StoreBrokenError, StoreBusyError, StoreError, StoreFullError, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -210,6 +210,10 @@ class Connection:
         """Use the store no more; raises `StoreBrokenError` that says `what` was found in it."""
         self._broken = what
         raise StoreBrokenError(f"The store {self.path} {_WORDS[_CORRUPT]} ({what}).")
+
+    def leave_out(self, error: RowError) -> None:
+        """Go on without a row that can't be read, where all that is wanted is to look; here it is raised."""
+        raise error
 
     def checkpoint(self) -> None:
         """Write what stands in the WAL into the file itself, as far as nobody has to wait for it."""

@@ -6,8 +6,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from webhookctl.core.deliveries import Via
-from webhookctl.core.events import Event, EventType
-from webhookctl.core.orders import OPEN, Order
+from webhookctl.core.events import Event
+from webhookctl.core.orders import OPEN, STATUS_OF, Order
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,11 +22,7 @@ _FOUND_BY_ASKING: Final = """
 _IS_LATE: Final = """
     UPDATE orders SET late_at = coalesce(late_at, (SELECT received_at FROM events WHERE id = ?))
     WHERE reference = ? AND supplier = ? AND learned_by = 'poll' AND status = ?"""
-_STATUS_OF: Final = {
-    EventType.FULFILLED: "fulfilled",
-    EventType.FAILED: "failed",
-    EventType.REFUNDED: "refunded",
-}
+_STATUS_OF: Final = {type_: status for type_, status in STATUS_OF.items() if status not in OPEN}
 
 
 def note_endings(raw: "sqlite3.Connection", orders: Sequence[Order], *, now: int) -> None:

@@ -6,8 +6,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, odd
-from webhookctl.adapters.store_sqlite.sealing import Opened
+from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, Kinds, check, odd, types
+from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened
 from webhookctl.core.deliveries import Via
 from webhookctl.core.errors import KEY_MISSING
 from webhookctl.core.events import EventState, Spoken, StoredEvent
@@ -15,10 +15,24 @@ from webhookctl.core.events import EventState, Spoken, StoredEvent
 if TYPE_CHECKING:
     import sqlite3
 
-COLUMNS: Final = (
-    "id, supplier, received_at, via, delivery_id, matched, state, type, reference, order_id, occurred_at, attempts, "
-    "error, duplicate_of"
-)
+_KINDS: Final[Kinds] = {
+    "id": int,
+    "supplier": str,
+    "received_at": int,
+    "via": Via,
+    "delivery_id": UUID,
+    "matched": str,
+    "state": EventState,
+    "type": str | None,
+    "reference": str | None,
+    "order_id": str | None,
+    "occurred_at": int | None,
+    "attempts": int,
+    "error": str | None,
+    "duplicate_of": int | None,
+}
+_TYPES: Final = types(_KINDS)
+COLUMNS: Final = ", ".join(_KINDS)
 _TYPE, _REFERENCE = 7, 8
 """Where these stand in `COLUMNS`."""
 SPOKEN: Final = "SELECT state, type, reference, order_id, reason FROM event_orders WHERE event_id = ? ORDER BY position"
@@ -75,12 +89,18 @@ def spoken(row: Any) -> Spoken:  # noqa: ANN401 - a row of state, type, referenc
         raise odd("one of an event's orders") from None
 
 
+def listed_event(row: Any) -> StoredEvent:  # noqa: ANN401 - a row that begins with `COLUMNS`
+    """Make an event of a row alone; raises `RowError`."""
+    return stored_event(row, NOTHING_OPENED)
+
+
 def stored_event(row: Any, opened: Opened) -> StoredEvent:  # noqa: ANN401 - a row that begins with `COLUMNS`
     """Make an event of a row and what was encrypted of it; raises `RowError`."""
     try:
+        check(row, _TYPES)
         via, delivery_id, state = Via(row[3]), str(UUID(bytes=row[4])), EventState(row[6])
     except MISREAD:
-        raise odd(f"event {row[0]}") from None
+        raise odd(f"event {row[0]}", row, _KINDS) from None
     return StoredEvent(
         id=row[0],
         supplier=row[1],

@@ -10,8 +10,17 @@ from typing import Any, Final
 from webhookctl.adapters.store_sqlite.applying import Applying
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.event_queries import behind, counts, here, newest
-from webhookctl.adapters.store_sqlite.event_rows import COLUMNS, SPOKEN, queue_sealed, spoken, spoken_of, stored_event
-from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED, Opened, open_delivery
+from webhookctl.adapters.store_sqlite.event_rows import (
+    COLUMNS,
+    SPOKEN,
+    listed_event,
+    queue_sealed,
+    spoken,
+    spoken_of,
+    stored_event,
+)
+from webhookctl.adapters.store_sqlite.odd_rows import readable
+from webhookctl.adapters.store_sqlite.sealing import Opened, open_delivery
 from webhookctl.core.errors import RowError, SealedError, UsageError
 from webhookctl.core.events import STOPS_THE_WORKER, Place, StoredEvent
 from webhookctl.core.ports.cipher import Cipher
@@ -108,7 +117,7 @@ class SqliteEvents:
     def find(self, query: EventQuery) -> list[StoredEvent]:
         with self.connection.reading() as raw:
             rows = [row for statement in newest(query) for row in raw.execute(*statement)]
-        newest_first = sorted((stored_event(row, NOTHING_OPENED) for row in rows), key=_place, reverse=True)
+        newest_first = sorted(readable(self.connection, rows, listed_event), key=_place, reverse=True)
         return newest_first[: query.limit]
 
     def walk(self, query: EventQuery, *, after: Place | None = None, opened: bool = False) -> list[StoredEvent]:
@@ -117,7 +126,7 @@ class SqliteEvents:
             oldest_first = sorted(rows, key=_place_of_row)[: query.limit]
             orders = spoken_of(raw, oldest_first) if opened else {}
         if not opened:
-            return [stored_event(row, NOTHING_OPENED) for row in oldest_first]
+            return [listed_event(row) for row in oldest_first]
         return [replace(self._opened_or_why_not(row), orders=orders.get(_row_number(row), ())) for row in oldest_first]
 
     def firsts(self, keys: Sequence[tuple[str, bytes | None]]) -> list[int | None]:
@@ -128,7 +137,7 @@ class SqliteEvents:
         try:
             return stored_event(row, self._opened(row))
         except SealedError as error:
-            return replace(stored_event(row, NOTHING_OPENED), unreadable=str(error))
+            return replace(listed_event(row), unreadable=str(error))
 
     def get(self, event_id: str) -> StoredEvent | None:
         if _ROW_NUMBER.fullmatch(event_id):

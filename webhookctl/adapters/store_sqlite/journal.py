@@ -35,8 +35,13 @@ class _Known:
     """As many of them are in the store's own file."""
 
     @property
+    def missing(self) -> int:
+        """As many of them are not."""
+        return max(self.frames - self.in_file, 0)
+
+    @property
     def is_all_in_file(self) -> bool:
-        return self.in_file >= self.frames
+        return not self.missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,24 @@ class _Journal:
 
 def what_is_lost(path: Path) -> str | None:
     """Say what is wrong with the journal of the store at `path`; None: nothing that was committed is missing."""
-    known = _known(path.with_name(f"{path.name}-shm"))
+    index = path.with_name(f"{path.name}-shm")
+    known = _known(index)
     try:
         content = path.with_name(f"{path.name}-wal").read_bytes()
-    except OSError:  # it is taken away when it is not needed any more; what can't be read is SQLite's to say
+    except FileNotFoundError:
+        return _missed(index)
+    except OSError:  # what can't be read is SQLite's to say
         return None
+    return _faulty(content, known)
+
+
+def _missed(index: Path) -> str | None:
+    """Say what a journal that is not there held; SQLite takes it away once all is in the file, and its index before."""
+    known = _known(index)
+    return None if known is None or known.is_all_in_file else f"is gone, and held {known.missing} pages more"
+
+
+def _faulty(content: bytes, known: _Known | None) -> str | None:
     journal = _read(content)
     if journal is None:
         if known is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from webhookctl.adapters.store_sqlite.connection import Connection, is_damage
 from webhookctl.adapters.store_sqlite.place import is_read_only
+from webhookctl.core.errors import RowError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,6 +25,8 @@ class Looking(Connection):
         """Open the file; `as_it_lies` without its journal, where that is damaged and nobody else uses the store."""
         self.left_out = list[str]()
         """The tables, one for each query that met damage."""
+        self.odd = list[str]()
+        """The rows that hold what no webhookctl of this version writes, each with the column that does."""
         self._as_it_lies = as_it_lies
         super().__init__(path, busy_ms=busy_ms, only_read=True)
 
@@ -52,6 +55,9 @@ class Looking(Connection):
         """Read with errors, for whoever looks for damage."""
         with super().reading() as raw:
             yield raw
+
+    def leave_out(self, error: RowError) -> None:
+        self.odd.append(error.row or str(error))
 
     def _check(self) -> None:
         """Go on whatever was met: nothing that is read here is written anywhere."""

@@ -56,6 +56,11 @@ class SqliteStore:
         found = self.connection.left_out if isinstance(self.connection, Looking) else []
         return (*dict.fromkeys(found), *(("what the journal held",) if self.checks.lost else ()))
 
+    @property
+    def odd(self) -> tuple[str, ...]:
+        """The rows that were left out so far, by whoever only looks, as they can't be read."""
+        return tuple(dict.fromkeys(self.connection.odd)) if isinstance(self.connection, Looking) else ()
+
     def close(self) -> None:
         self.connection.close()
         self.use.close()

@@ -6,22 +6,37 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from webhookctl.adapters.store_sqlite.event_rows import queue_waiting
-from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, odd
+from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, Kinds, check, odd, types
 from webhookctl.adapters.store_sqlite.sealing import open_code, seal_code
 from webhookctl.core.deliveries import Via
 from webhookctl.core.events import Item
 from webhookctl.core.orders import Move, Order, OrderStatus, Paid
 from webhookctl.core.ports.cipher import Cipher
-from webhookctl.core.redaction import printable
 
 if TYPE_CHECKING:
     import sqlite3
 
-_WRITTEN: Final = (
-    "supplier, reference, status, created_at, updated_at, version, order_id, due_at, fulfilled_at, ask_at, learned_by, "
-    "held, paid_amount, paid_currency, released"
-)
-COLUMNS: Final = f"{_WRITTEN}, pruned_at, remains"
+_WRITTEN_KINDS: Final[Kinds] = {
+    "supplier": str,
+    "reference": str,
+    "status": OrderStatus,
+    "created_at": int,
+    "updated_at": int,
+    "version": int,
+    "order_id": str | None,
+    "due_at": int | None,
+    "fulfilled_at": int | None,
+    "ask_at": int | None,
+    "learned_by": Via,
+    "held": str | None,
+    "paid_amount": str | None,
+    "paid_currency": str | None,
+    "released": str | None,
+}
+_WRITTEN: Final = ", ".join(_WRITTEN_KINDS)
+_KINDS: Final = {**_WRITTEN_KINDS, "pruned_at": int | None, "remains": str | None}
+_TYPES: Final = types(_KINDS)
+COLUMNS: Final = ", ".join(_KINDS)
 _INSERT: Final = f"""
     INSERT INTO orders ({_WRITTEN}) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (reference, supplier) DO NOTHING"""  # noqa: S608 - our own words
@@ -129,9 +144,10 @@ def _stored_item(cipher: Cipher, key: tuple[str, str], row: Any) -> Item:  # noq
 def stored_order(row: Any, items: tuple[Item, ...] = ()) -> Order:  # noqa: ANN401 - a row of `COLUMNS`
     """Make an order of a row; raises `RowError`."""
     try:
+        check(row, _TYPES)
         status, learned_by = _STATUS[row[2]], _VIA[row[10]]
     except MISREAD:
-        raise odd(f"order {printable(row[1])}") from None
+        raise odd(f"order {row[1]}", row, _KINDS) from None
     return Order(
         supplier=row[0],
         reference=row[1],

@@ -9,7 +9,7 @@ from webhookctl.adapters.store_sqlite import action_rows, event_rows, interventi
 from webhookctl.adapters.store_sqlite.connection import Connection, IntegrityError
 from webhookctl.adapters.store_sqlite.listing import Listing
 from webhookctl.adapters.store_sqlite.moves import write_moves
-from webhookctl.adapters.store_sqlite.sealing import NOTHING_OPENED
+from webhookctl.adapters.store_sqlite.odd_rows import readable
 from webhookctl.core.errors import NotFoundError
 from webhookctl.core.orders import ActionState, Move, NewAction, Order
 from webhookctl.core.ports.cipher import Cipher
@@ -96,7 +96,7 @@ class SqliteOrders:
         filters = {"supplier": query.supplier, "status": query.status, "reference": query.reference}
         statement = _listing(query).select(filters, since=query.since, until=query.until, limit=query.limit)
         with self.connection.reading() as raw:
-            return [order_rows.stored_order(row) for row in raw.execute(*statement)]
+            return readable(self.connection, raw.execute(*statement), order_rows.stored_order)
 
     def story(self, supplier: str, reference: str) -> Story | None:
         key = (supplier, reference)
@@ -106,9 +106,9 @@ class SqliteOrders:
                 return None
             return Story(
                 order=order,
-                events=[event_rows.stored_event(row, NOTHING_OPENED) for row in raw.execute(_EVENTS, key)],
-                actions=[action_rows.stored_action(row) for row in raw.execute(_ACTIONS, key)],
-                attempts=[action_rows.stored_attempt(row) for row in raw.execute(_ATTEMPTS, key)],
+                events=readable(self.connection, raw.execute(_EVENTS, key), event_rows.listed_event),
+                actions=readable(self.connection, raw.execute(_ACTIONS, key), action_rows.stored_action),
+                attempts=readable(self.connection, raw.execute(_ATTEMPTS, key), action_rows.stored_attempt),
                 reveals=[Reveal(*row) for row in raw.execute(_REVEALS, key)],
                 interventions=intervention_rows.of_order(raw, key),
             )

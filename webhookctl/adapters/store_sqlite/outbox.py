@@ -18,6 +18,7 @@ from webhookctl.adapters.store_sqlite.action_rows import (
 )
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.listing import Listing, beginning
+from webhookctl.adapters.store_sqlite.odd_rows import readable
 from webhookctl.core.errors import RowError, UsageError
 from webhookctl.core.orders import Action, ActionKind, ActionState, Attempt, Intervention
 from webhookctl.core.ports.outbox import ActionQuery, ClaimedAction, Settlement
@@ -185,14 +186,14 @@ class SqliteOutbox:
         by_state = None if query.state is None or query.reference is not None else _OF_STATE.get(query.state)
         statement = (by_state or _LISTING).select(filters, since=query.since, until=query.until, limit=query.limit)
         with self.connection.reading() as raw:
-            return [stored_action(row) for row in raw.execute(*statement)]
+            return readable(self.connection, raw.execute(*statement), stored_action)
 
     def get(self, action_id: str) -> tuple[Action, list[Attempt]] | None:
         with self.connection.reading() as raw:
             action = _by_id(raw, action_id)
             if action is None:
                 return None
-            return action, [stored_attempt(row) for row in raw.execute(_ATTEMPTS, (action.id,))]
+            return action, readable(self.connection, raw.execute(_ATTEMPTS, (action.id,)), stored_attempt)
 
     def retry(self, action_id: str, *, now: int, by: Intervention | None = None) -> ActionState | None:
         with self.connection.writing() as raw:

@@ -10,7 +10,7 @@ from uuid import UUID
 from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.intake import event_row, insert_events
 from webhookctl.adapters.store_sqlite.listing import Listing
-from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, odd
+from webhookctl.adapters.store_sqlite.odd_rows import MISREAD, Kinds, check, odd, readable, types
 from webhookctl.adapters.store_sqlite.sealing import open_rejection, seal_rejection
 from webhookctl.core.deliveries import Delivery, Verified
 from webhookctl.core.errors import Reason, SealedError
@@ -21,7 +21,18 @@ from webhookctl.core.quarantine import Bounds, Rejected, Rejection, fair_share
 if TYPE_CHECKING:
     import sqlite3
 
-_COLUMNS: Final = "id, supplier, sender, received_at, delivery_id, reason, detail, size"
+_KINDS: Final[Kinds] = {
+    "id": int,
+    "supplier": str,
+    "sender": str,
+    "received_at": int,
+    "delivery_id": UUID,
+    "reason": Reason,
+    "detail": str,
+    "size": int,
+}
+_TYPES: Final = types(_KINDS)
+_COLUMNS: Final = ", ".join(_KINDS)
 _ADD: Final = """
     INSERT INTO rejected (supplier, site, sender, received_at, delivery_id, reason, detail, size, sealed) VALUES """
 _ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -86,7 +97,7 @@ class SqliteQuarantine:
         filters = {"supplier": query.supplier, "reason": query.reason}
         statement = _LIST.select(filters, since=query.since, until=query.until, limit=query.limit)
         with self.connection.reading() as raw:
-            return [_listed(row) for row in raw.execute(*statement)]
+            return readable(self.connection, raw.execute(*statement), _listed)
 
     def walk(self, query: RejectedQuery, *, after: int = 0) -> list[Rejected]:
         names = {
@@ -154,9 +165,10 @@ def _listed(
     unreadable: str | None = None,
 ) -> Rejected:
     try:
+        check(row, _TYPES)
         delivery_id, reason = str(UUID(bytes=row[4])), Reason(row[5])
     except MISREAD:
-        raise odd(f"rejected delivery {row[0]}") from None
+        raise odd(f"rejected delivery {row[0]}", row, _KINDS) from None
     return Rejected(
         id=row[0],
         supplier=row[1],

@@ -17,8 +17,7 @@ from webhookctl.adapters.store_sqlite.journal import what_is_lost
 from webhookctl.adapters.store_sqlite.looking import Looking
 from webhookctl.adapters.store_sqlite.place import check_folder
 from webhookctl.adapters.store_sqlite.schema import pending, refuse_wrong_key
-from webhookctl.adapters.store_sqlite.soundness import lost_in_words
-from webhookctl.core.errors import StoreBrokenError, StoreError, StoreFullError, UsageError
+from webhookctl.core.errors import NoStoreError, StoreBrokenError, StoreError, StoreFullError, UsageError
 from webhookctl.core.ports.checks import Fault, Scope
 from webhookctl.core.ports.cipher import Cipher
 
@@ -98,7 +97,11 @@ def _refuse_what_is_no_backup(path: Path, file: Path) -> None:
 def _copy(file: Path, copy: Path, told: Told) -> None:
     """Copy a backup, and its journal if it was made by copying a store with one; both are on disk afterwards."""
     if lost := what_is_lost(file):
-        raise StoreError(lost_in_words(file, lost))
+        raise _no_backup(
+            file,
+            f"has a journal, {file.name}-wal, that {lost}: what it held last can't be read. To restore it without "
+            f"that, move {file.name}-wal and {file.name}-shm elsewhere",
+        )
     for suffix in ("", "-wal"):
         source, target = file.with_name(f"{file.name}{suffix}"), copy.with_name(f"{copy.name}{suffix}")
         target.unlink(missing_ok=True)
@@ -126,20 +129,26 @@ def _checked(path: Path, copy: Path, file: Path, cipher: Cipher, scope: Scope) -
         lacking = _folded_copy(copy, cipher)
         faults = _faults(copy, cipher, lacking, scope)
         held = _held(copy)
+    except StoreBrokenError as error:  # it is the copy that is of no use, not the store
+        raise _no_backup(file, f"is no SQLite file, or is damaged ({error.__cause__})") from None
+    except NoStoreError:
+        raise _no_backup(file, "holds no store of webhookctl") from None
     except StoreError as error:
-        # It is the copy that is of no use, not the store.
-        kind = StoreError if isinstance(error, StoreBrokenError) else type(error)
-        raise kind(_of_the_backup(str(error), copy, file)) from None
+        raise type(error)(_of_the_backup(str(error), copy, file)) from None
     if held is None:
-        raise StoreError(f"The backup {file} can't be read. Nothing was changed; take another.")
+        raise _no_backup(file, "can't be read")
     if bad := [fault for fault in faults if fault.name in _FORBIDDING]:
-        raise StoreError(
-            f"The backup {file} won't do: {bad[0].count} {bad[0].what}"
-            f"{f' ({bad[0].example})' if bad[0].example else ''}. Nothing was changed; take another."
-        )
+        example = f" ({bad[0].example})" if bad[0].example else ""
+        raise _no_backup(file, f"won't do: {bad[0].count} {bad[0].what}{example}")
     with suppress(StoreError):
         return Restorable(path, copy, held, _held(path), faults, lacking)
     return Restorable(path, copy, held, None, faults, lacking)
+
+
+def _no_backup(file: Path, why: str) -> StoreError:
+    return StoreError(
+        f"The backup {file} {why}. Nothing was changed: name another that `webhookctl store backup` has written."
+    )
 
 
 def _of_the_backup(sentence: str, copy: Path, file: Path) -> str:

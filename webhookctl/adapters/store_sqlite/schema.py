@@ -8,7 +8,7 @@ from webhookctl.adapters.store_sqlite.connection import Connection
 from webhookctl.adapters.store_sqlite.poll_schema import m006_polls
 from webhookctl.adapters.store_sqlite.pruning_schema import m010_pruning
 from webhookctl.adapters.store_sqlite.replay_schema import m009_replays
-from webhookctl.core.errors import StoreError, StoreVersionError
+from webhookctl.core.errors import NoStoreError, StoreVersionError
 from webhookctl.core.ports.cipher import Cipher
 
 if TYPE_CHECKING:
@@ -256,9 +256,11 @@ def _applied(connection: Connection, raw: "sqlite3.Connection", *, create: bool)
             "upgrade webhookctl, or restore a backup from before."
         )
     if tables and not applied:
-        raise StoreError(f"The SQLite file {connection.path} belongs to another program: mend [store] url.")
+        raise NoStoreError(f"The SQLite file {connection.path} belongs to another program: mend [store] url.")
     if not applied and not create:
-        raise StoreError(f"The file {connection.path} holds no store yet: run `webhookctl init` or `webhookctl serve`.")
+        raise NoStoreError(
+            f"The file {connection.path} holds no store yet: run `webhookctl init` or `webhookctl serve`."
+        )
     return applied
 
 

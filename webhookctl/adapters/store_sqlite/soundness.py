@@ -35,11 +35,12 @@ def refuse_emptied(path: Path) -> None:
 
 
 def lost_in_words(path: Path, lost: str) -> str:
-    """Say what a damaged journal means, and what can be done."""
+    """Say what a damaged journal means, or one that is gone, and what can be done."""
     return (
         f"The journal {path}-wal of the store {lost}: what was acknowledged last can't be read. Nothing was changed. "
-        "Keep it for a closer look, and bring back a backup with `webhookctl store restore FILE`. Or, to go on without "
-        f"what it held, move it and {path.name}-shm elsewhere: suppliers' repeats and `webhookctl poll` fill the gap."
+        "Put it back if somebody moved it. Or else keep it for a closer look, and bring back a backup with `webhookctl "
+        f"store restore FILE`; or, to go on without what it held, move what there is of {path.name}-wal and "
+        f"{path.name}-shm elsewhere: suppliers' repeats and `webhookctl poll` fill the gap."
     )
 
 

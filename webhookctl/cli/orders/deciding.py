@@ -47,7 +47,7 @@ def release(
         raise UsageError("--done and --refund contradict each other: choose one.")
     what = "found to be done before" if done else "refunded instead" if refund else "released"
     by = Intervention(options.now_ms(), wiring.who(), what, reason)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with wiring.store(wiring.place(context.obj.config)) as store:
         for reference in references:
             key = (supplier_of(store, reference, supplier), reference)
             actions = _released(store.orders, key, by, _How(done=done, refund=refund, yes=yes))
@@ -76,7 +76,7 @@ def hold(context: typer.Context, reference: TheReference, reason: Reason, suppli
     from webhookctl.flows import decide
 
     by = Intervention(options.now_ms(), wiring.who(), "held", reason)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with wiring.store(wiring.place(context.obj.config)) as store:
         key = (supplier_of(store, reference, supplier), reference)
         begun = decide.hold_order(store.orders, key, by)
     output.say(f"Order {reference} is held until `webhookctl orders release`.")

@@ -98,7 +98,7 @@ def reveal(
     from webhookctl.flows import reveal as flow
 
     revealing.ready(out)
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with wiring.store(wiring.place(context.obj.config)) as store:
         chosen = supplier_of(store, reference, supplier)
         items = flow.reveal(store.orders, chosen, reference, Reveal(options.now_ms(), wiring.who(), reason))
     items = revealing.with_pictures_in_files(items, reference, out)

@@ -176,12 +176,13 @@ def _send_files(context: typer.Context, asked: Asked, what: Sequence[str]) -> No
         Parcel(number, name, "", (), requests.read(name), f"msg_{options.now_ms()}_{number}")
         for number, name in enumerate(what, 1)
     ]
-    output.say(f"{len(parcels)} {'file goes' if len(parcels) == 1 else 'files go'} to {wanted.shown}.")
     if asked.dry_run:
-        return
+        page = {"files": len(parcels), "to": wanted.shown, "sign": wanted.sign}
+        return output.show_json(page) if asked.as_json else output.page(page)
+    output.say(f"{len(parcels)} {'file goes' if len(parcels) == 1 else 'files go'} to {wanted.shown}.")
     with telling.watched(len(parcels), as_json=asked.as_json, of_files=True) as watch:
         ended = resending.send_files(wanted, route, parcels, watch)
-    telling.end(ended, asked)
+    return telling.end(ended, asked)
 
 
 def _settings_if_any(context: typer.Context) -> "Settings | None":

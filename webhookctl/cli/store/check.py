@@ -33,7 +33,7 @@ def check(
     from webhookctl import wiring
     from webhookctl.wiring import upkeeping
 
-    settings = wiring.settings(context.obj.config)
+    settings = wiring.place(context.obj.config)
     scope = upkeeping.scope(settings, _depth(quick=quick, deep=deep))
     with (
         upkeeping.looked_at(settings, whatever=True) as store,

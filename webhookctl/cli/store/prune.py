@@ -33,7 +33,9 @@ def prune(
     with pruning.store_in_need(wiring.settings(context.obj.config), only_planned=dry_run) as store:
         flow = pruning.prune_of(store, older_than=age)
         planned = flow.plan()
-        output.say(f"Ended more than {older_than} ago: {pruning.told(planned)}.")
+        # What is planned is what a dry run is asked for; beside JSON it is words for whoever is asked to go on.
+        show = output.say if as_json else output.emit
+        show(f"Ended more than {older_than} ago: {pruning.told(planned)}.")
         if not dry_run and consent.given(planned.rows, "Take all that out of the store?", yes=yes, few=0):
             done = _taken(flow, planned.rows)
             pruning.note(store, done)
@@ -65,6 +67,6 @@ def _tell(planned: "Total", done: "Total | None", *, as_json: bool) -> None:
     if as_json:
         output.show_json({"planned": planned.as_json(), "taken": done and done.as_json()})
     elif done is None:
-        output.emit("Nothing was changed.")
+        output.say("Nothing was changed.")
     else:
         output.emit(f"Taken: {pruning.told(done)}.")

@@ -25,7 +25,7 @@ def stats(context: typer.Context, as_json: options.AsJson = False) -> None:
     """
     from webhookctl import wiring
 
-    with looking.store(context, wiring.settings(context.obj.config)) as store:
+    with looking.store(context, wiring.place(context.obj.config)) as store:
         sizes = store.checks.sizes(now=options.now_ms())
     page = _page(sizes)
     output.show_json(page) if as_json else _print(page, sizes)

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final, TypeAlias
 
+from webhookctl.core import spelling
 from webhookctl.core.deliveries import HEADER_NAME
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.mapping.values import ALL
@@ -77,8 +77,7 @@ def _part(name: str, names: Collection[str]) -> str | Place:
         return Place.parse(name, "event_id")
     if name in names:
         return name
-    near = get_close_matches(name, names, 1)
-    hint = f"did you mean {{{near[0]}}}?" if near else f"there are {', '.join(names)}, and pointers such as {{/id}}"
+    hint = spelling.nearest(name, names, "{{}}") or f"there are {', '.join(names)}, and pointers such as {{/id}}"
     raise SettingsError(f"map.event_id names {{{name}}}, which is not known; {hint}")
 
 

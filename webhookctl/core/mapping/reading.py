@@ -12,20 +12,13 @@ from webhookctl.core.events import Event, EventState, EventType, Item, StoredEve
 from webhookctl.core.mapping.places import Place, Places, Template, listed
 from webhookctl.core.mapping.table import ANY, LONGEST_NAME, BodyForm, FromStatus, Mapping, fold
 from webhookctl.core.mapping.values import Absent, UnreadableError, Value, at, each, parse_form, parse_json, scalar
-from webhookctl.core.orders import OrderStatus
+from webhookctl.core.orders import STATUS_OF
 from webhookctl.core.redaction import Code
 
 MOST_ORDERS: Final = 1_000
 """Of one delivery; they are written in one transaction."""
 
-_STATUS_OF: Final = {
-    EventType.CREATED: OrderStatus.PENDING,
-    EventType.PARTIAL: OrderStatus.PARTIAL,
-    EventType.FULFILLED: OrderStatus.FULFILLED,
-    EventType.FAILED: OrderStatus.FAILED,
-    EventType.REFUNDED: OrderStatus.REFUNDED,
-}
-_TYPE_OF: Final = {status: type_ for type_, status in _STATUS_OF.items()}
+_TYPE_OF: Final = {status: type_ for type_, status in STATUS_OF.items()}
 _WITHOUT_CODES: Final = frozenset({EventType.FAILED, EventType.REFUNDED})
 """What stands in the code's place then is the supplier's excuse, and nothing to hand over."""
 _MILLISECONDS_FROM: Final = 100_000_000_000
@@ -306,7 +299,7 @@ class _Reader(NamedTuple):  # as `_Source`
             if status is None:
                 raise UnreadableError(f"no status: looked at {listed(self.mapping.status)}")
             return _TYPE_OF[status]
-        if status is not None and named in _STATUS_OF and _STATUS_OF[named] is not status:
+        if status is not None and named in STATUS_OF and STATUS_OF[named] is not status:
             raise UnreadableError(f"the event says {named}, the status {status}: they contradict each other")
         return named
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from webhookctl.core import spelling
 from webhookctl.core.errors import SettingsError
 from webhookctl.core.events import EventType
 from webhookctl.core.mapping.places import Place, Places, Template, parse_places
@@ -114,8 +114,7 @@ IN_TEMPLATES: Final = ("reference", "order_id", "status", "event_type", "occurre
 
 def _check_known(key: str) -> None:
     if key not in KEYS:
-        near = get_close_matches(key, KEYS, 1)
-        raise SettingsError(f"map.{key} is not known" + (f"; did you mean map.{near[0]}?" if near else ""))
+        raise SettingsError(f"map.{key} is not known" + spelling.behind(key, KEYS, "map.{}"))
 
 
 def _form(value: object) -> BodyForm:

@@ -37,7 +37,7 @@ from webhookctl.core.orders.records import (
 )
 from webhookctl.core.orders.registering import Registered, Registration, paid, register
 from webhookctl.core.orders.repeating import advance_again
-from webhookctl.core.orders.table import TABLE, Cell, Duty
+from webhookctl.core.orders.table import STATUS_OF, TABLE, Cell, Duty
 
 __all__ = [
     "CODES_MISSING",
@@ -50,6 +50,7 @@ __all__ = [
     "OTHER_CODES",
     "OTHER_ORDER_ID",
     "REFERENCE_USED",
+    "STATUS_OF",
     "TABLE",
     "Action",
     "ActionKind",

@@ -1,21 +1,14 @@
 """What is left to do about an event that has had its say before?"""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from webhookctl.core.events import Event, EventType
+from webhookctl.core.events import Event
 from webhookctl.core.orders.advancing import OTHER_CODES, Policy, advance
 from webhookctl.core.orders.records import OPEN, Move, Order, OrderStatus
+from webhookctl.core.orders.table import STATUS_OF
 
 _RUNGS: Final = tuple(OrderStatus)
-_SAYS: Final[Mapping[EventType, OrderStatus]] = {
-    EventType.CREATED: OrderStatus.PENDING,
-    EventType.PARTIAL: OrderStatus.PARTIAL,
-    EventType.FAILED: OrderStatus.FAILED,
-    EventType.FULFILLED: OrderStatus.FULFILLED,
-    EventType.REFUNDED: OrderStatus.REFUNDED,
-}
 
 
 def advance_again(order: Order | None, event: Event, policy: Policy, *, known_at: tuple[str, ...], now: int) -> Move:
@@ -24,7 +17,7 @@ def advance_again(order: Order | None, event: Event, policy: Policy, *, known_at
     As `advance`, without what would be old news: a conflict that was told of when the event came, a hold that a person
     has let go, a balance of then. Codes that are read otherwise than before are told of.
     """
-    said = _SAYS.get(event.type)
+    said = STATUS_OF.get(event.type)
     if said is None or event.reference is None:
         return Move(None)
     event = replace(event, balance=None)

@@ -34,6 +34,15 @@ _PENDING, _PARTIAL, _FAILED = OrderStatus.PENDING, OrderStatus.PARTIAL, OrderSta
 _FULFILLED, _REFUNDED = OrderStatus.FULFILLED, OrderStatus.REFUNDED
 _NOTHING: Final = Cell(None)
 
+STATUS_OF: Final[Mapping[EventType, OrderStatus]] = {
+    EventType.CREATED: _PENDING,
+    EventType.PARTIAL: _PARTIAL,
+    EventType.FAILED: _FAILED,
+    EventType.FULFILLED: _FULFILLED,
+    EventType.REFUNDED: _REFUNDED,
+}
+"""What an event says that its order is; events of other types say nothing of one."""
+
 # now (None: not known yet) -> event -> what happens.
 # The rule: `to` is never a lower rung; a `deliver` stands only on the way to `fulfilled`, which is entered once.
 TABLE: Final[Mapping[OrderStatus | None, Mapping[EventType, Cell]]] = {

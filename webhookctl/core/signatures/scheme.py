@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import ClassVar, assert_never
 
+from webhookctl.core import spelling
 from webhookctl.core.errors import SchemeError
 from webhookctl.core.jsontext import Pointer
 from webhookctl.core.secret import Secret
@@ -122,6 +122,5 @@ class Scheme:
 
 
 def _unknown(key: str) -> SchemeError:
-    near = get_close_matches(key, READERS, 1)
-    hint = f"did you mean {near[0]}?" if near else f"a scheme has {', '.join(READERS)}"
+    hint = spelling.nearest(key, READERS) or f"a scheme has {', '.join(READERS)}"
     return SchemeError(key, f"{key} is no key of a signature scheme: {hint}")

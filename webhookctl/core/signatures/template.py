@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
 
-from webhookctl.core import jsontext
+from webhookctl.core import jsontext, spelling
 from webhookctl.core.deliveries import HEADER_NAME
 from webhookctl.core.errors import Reason, SchemeError, SignatureError
 from webhookctl.core.jsontext import Pointer
@@ -181,8 +180,7 @@ def _text(literal: str, key: str) -> bytes:
 def _argument(match: re.Match[str], key: str) -> Any:  # noqa: ANN401 - what the placeholder's own reader makes of it
     name, text = match[1], match[2]
     if name not in _PLACEHOLDERS:
-        near = get_close_matches(name, _PLACEHOLDERS, 1)
-        hint = f"did you mean {{{near[0]}}}?" if near else f"it knows {_EXAMPLES}"
+        hint = spelling.nearest(name, _PLACEHOLDERS, "{{}}") or f"it knows {_EXAMPLES}"
         raise SchemeError(key, f"{key} has the unknown {match[0]}: {hint}")
     read = _PLACEHOLDERS[name][1]
     if (read is None) is not (text is None):
@@ -196,7 +194,6 @@ def _argument(match: re.Match[str], key: str) -> Any:  # noqa: ANN401 - what the
 
 def _param(name: str, params: Mapping[str, str], key: str) -> bytes:
     if name not in params:
-        near = get_close_matches(name, params, 1)
-        hint = f"did you mean {near[0]}?" if near else f"set params.{name}"
+        hint = spelling.nearest(name, params) or f"set params.{name}"
         raise SchemeError(key, f"{key} has {{param:{name}}}, and params has no such name: {hint}")
     return params[name].encode("utf-8", "surrogatepass")
