@@ -262,9 +262,10 @@ def test_what_a_killed_backup_left_is_removed(store: SqliteStore, folder: Path) 
     """The next one clears up after it, and leaves alone what another is writing just now, and what is not ours."""
     backups = folder / "backups"
     backups.mkdir(0o700)
-    left, other = backups / ".shop-20260101T000000Z.db.partial", backups / ".notes.partial"
-    left.touch()
-    other.touch()
+    name, other = ".shop-20260101T000000Z.db.partial", backups / ".notes.partial"
+    left = [backups / name, backups / f"{name}-wal", backups / f"{name}-shm"]
+    for path in (*left, other):
+        path.touch()
     target = backup_place.target(f"{backups}/", folder / "shop.db", now=NOW)
 
     with backup_place.making(target) as busy:
@@ -274,8 +275,24 @@ def test_what_a_killed_backup_left_is_removed(store: SqliteStore, folder: Path) 
         assert busy.exists()
         busy.write_bytes(b"")
 
-    assert not left.exists()
+    assert not any(path.exists() for path in left)
     assert other.exists()
+
+
+def test_no_wal_of_another_gets_into_a_copy(store: SqliteStore, folder: Path) -> None:
+    """What a killed backup of the same name left is not taken for what the store holds."""
+    with closing(connect(folder / "shop.db", "mode=rw")) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        store.intake.accept([verified(300)])
+        left = (folder / "shop.db-wal").read_bytes()
+        other.execute("DELETE FROM events")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    (folder / ".copy.db.partial-wal").write_bytes(left)
+
+    done = make(store, folder / "copy.db")
+
+    assert names_in(folder) == ["copy.db"]
+    assert events_in(done.path) == 0
 
 
 def test_rotation(store: SqliteStore, folder: Path) -> None:
