@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+from webhookctl.adapters.store_sqlite import page_owners
 from webhookctl.adapters.store_sqlite.connection import Connection, SqliteError, connect, is_damage
 from webhookctl.adapters.store_sqlite.pace import Pace
 from webhookctl.adapters.store_sqlite.schema import migrate, refuse_wrong_key
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 3
 """Threads: one waits for the disk, two ask."""
-_STEPS: Final = 500
+_STEPS: Final = 2_000
 """Of SQLite's own machine, or pages, between two looks at the clock."""
 _LOOK_EVERY_S: Final = 0.001
 _TELL_EVERY_S: Final = 0.05
@@ -45,6 +46,7 @@ def check(target: Path, handle: int, cipher: Cipher, pace: Pace, advance: Callab
     stop = threading.Event()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         asked = [pool.submit(os.fsync, handle), *(pool.submit(_ask, target, each, pace, stop) for each in questions)]
+        asked += [pool.submit(_ask_owners, target)] if len(questions) > 1 else []
         try:
             advance(0)
             while wait(asked, _TELL_EVERY_S, FIRST_EXCEPTION).not_done:
@@ -91,5 +93,13 @@ def _ask(target: Path, question: str, pace: Pace, stop: threading.Event) -> None
         if not is_damage(error):
             raise
         found = str(error)
+    _refuse(target, found)
+
+
+def _ask_owners(target: Path) -> None:
+    _refuse(target, page_owners.first_wrong(target))
+
+
+def _refuse(target: Path, found: str) -> None:
     if found != "ok":
         raise StoreError(f"The copy {target} is damaged ({short(found)}): look at the store and at both disks.")
