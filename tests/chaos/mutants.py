@@ -141,7 +141,7 @@ MUTANTS = (
         (f"{_STORE}/pruning.py", "(a.state NOT IN ('done', 'cancelled') OR a.fin", "(a.fin"),
     ),
     _mutant(
-        "a backup takes another state with each step",
+        "a backup holds no read transaction open while it copies",
         "tests/store/test_sqlite_backup.py::test_a_copy_never_begins_again",
         (
             f"{_STORE}/backing_up.py",
@@ -150,9 +150,14 @@ MUTANTS = (
         ),
     ),
     _mutant(
+        "a backup mixes a WAL with the one that was begun anew in its place",
+        "tests/store/test_sqlite_backup.py::test_a_wal_that_is_begun_anew",
+        (f"{_STORE}/backing_up.py", "if copyist.copy(_WAL, 0, _HEAD) ==", "if True or copyist.copy(_WAL, 0, _HEAD) =="),
+    ),
+    _mutant(
         "a backup is called one before it is checked",
         "tests/store/test_sqlite_backup.py::test_a_damaged_copy_is_not_put_in_place",
-        (f"{_STORE}/backing_up.py", "_check(target, cipher, pace)", "0"),
+        (f"{_STORE}/backing_up.py", "check(target, file.fileno(), cipher, pace, advance)", "0"),
     ),
     _mutant(
         "a hint is believed",

@@ -67,7 +67,13 @@ def test_beside_a_live_receiver(stage: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "injection", ["fsync:signal=SIGKILL:when=1", "rename:signal=SIGKILL", "pwrite64:signal=SIGKILL:when=9"]
+    "injection",
+    [
+        "fsync:signal=SIGKILL:when=1",
+        "rename:signal=SIGKILL",
+        "fadvise64:signal=SIGKILL",
+        "unlink:signal=SIGKILL:when=2",
+    ],
 )
 def test_a_killed_backup_is_begun_again(stage: Scene, injection: str) -> None:
     """Killed while it copies, syncs or renames, no half backup is there; the next run clears up and makes one."""
@@ -88,7 +94,8 @@ def test_a_killed_backup_is_begun_again(stage: Scene, injection: str) -> None:
 def test_a_backup_disk_that_fills_up(stage: Scene) -> None:
     """Exit code 5 and a sentence, the half file is gone, and the store goes on."""
     filled(stage)
-    program = stage.program(*strace(stage.folder, "inject=pwrite64:error=ENOSPC:when=9+"))
+    full = strace(stage.folder, "inject=copy_file_range,pwrite64:error=ENOSPC")
+    program = stage.program(*full, "-P", str(stage.folder / ".copy.db.partial"))
 
     failed = program.run("store", "backup", "copy.db")
 

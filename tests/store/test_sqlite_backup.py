@@ -10,13 +10,15 @@ from typing import Final
 
 import pytest
 
+from tests.chaos import backup_race
 from tests.store.building import NOW, arrive, verified
 from webhookctl.adapters import backup_place
 from webhookctl.adapters.cipher_aesgcm import AesGcmCipher
-from webhookctl.adapters.store_sqlite import SqliteStore, backing_up, open_store
+from webhookctl.adapters.store_sqlite import SqliteStore, open_store, pace
+from webhookctl.adapters.store_sqlite.connection import connect
 from webhookctl.core.errors import SealedError, StoreError, StoreFullError, UsageError
 from webhookctl.core.ports.events import EventQuery
-from webhookctl.wiring.backing_up import BackedUp, back_up
+from webhookctl.wiring.backing_up import BackedUp, back_up, size_of
 
 CIPHER: Final = AesGcmCipher([bytes(range(32))])
 
@@ -72,23 +74,59 @@ def test_a_backup_opens_like_the_store(store: SqliteStore, folder: Path) -> None
 
 
 def test_a_copy_never_begins_again(store: SqliteStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process that commits between all steps neither makes it begin again nor gets into the copy."""
-    monkeypatch.setattr(backing_up, "_STEP_BYTES", 4096)
-    sizes = list[int]()
-    with closing(open_store(folder / "shop.db", CIPHER, create=False)) as other:
+    """Who commits and checkpoints between all steps neither makes it begin again nor gets into the copy."""
+    for name in ("STEP_BYTES", "ALONE_BYTES"):
+        monkeypatch.setattr(pace, name, 4096)
+    sizes, blocked = list[int](), set[int]()
+    size = size_of(store)
+    with closing(connect(folder / "shop.db", "mode=rw")) as other:
 
         def write(step: int) -> None:
             if step:
                 sizes.append(step)
-                other.intake.accept([verified(200 + len(sizes), received_at=NOW)])
+                store.intake.accept([verified(200 + len(sizes), received_at=NOW)])
+                blocked.add(other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
         done = make(store, folder / "copy.db", advance=write)
-        total = len(other.events.find(EventQuery(limit=10_000)))
+    total = len(store.events.find(EventQuery(limit=10_000)))
 
-    assert set(sizes) == {4096}
-    assert sum(sizes) == done.bytes
+    assert max(sizes) == 4096
+    assert sum(sizes) == size
     assert total == 100 + len(sizes)
+    assert blocked == {1}
     assert events_in(done.path) == 100
+
+
+def test_a_wal_that_is_begun_anew(store: SqliteStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all of it was in the file already, it may be overwritten while it is copied: no old page comes back."""
+    monkeypatch.setattr(pace, "ALONE_BYTES", 16_384)
+    monkeypatch.setattr(pace, "STEP_BYTES", 16_384)
+    with closing(connect(folder / "shop.db", "mode=rw")) as other:
+        for number in range(50):
+            other.execute("UPDATE events SET supplier = ?", (f"before-{number}",))
+        other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        steps = iter([1])
+
+        def write(step: int) -> None:
+            if step and next(steps, None):
+                for number in range(40):
+                    other.execute("UPDATE events SET supplier = ?", (f"meanwhile-{number}",))
+
+        done = make(store, folder / "copy.db", advance=write)
+
+    with closing(connect(done.path, "mode=ro&immutable=1")) as raw:
+        suppliers = raw.execute("SELECT DISTINCT supplier FROM events").fetchall()
+    assert suppliers == [("meanwhile-39",)]
+
+
+def test_under_writers_who_never_rest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each backup is whole, one state of the store, and holds what was committed before it began."""
+    monkeypatch.setattr(pace, "_REST", 0.0)
+
+    found = backup_race.race(folder, 6)
+
+    assert found["wrong"] == []
+    assert found["changed_meanwhile"]
 
 
 def test_the_wal_is_behind_us_afterwards(store: SqliteStore, folder: Path) -> None:
@@ -172,7 +210,8 @@ def test_broken_off_nothing_is_left(
     store: SqliteStore, folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, at: int
 ) -> None:
     """Ctrl-C, or a disk that fills up, at any moment of copying: the half file goes, what was there before stays."""
-    monkeypatch.setattr(backing_up, "_STEP_BYTES", 16_384)
+    monkeypatch.setattr(pace, "STEP_BYTES", 16_384)
+    monkeypatch.setattr(pace, "ALONE_BYTES", 16_384)
     (folder / "copy.db").write_bytes(b"older")
     steps = iter(range(at, -1, -1))
 
@@ -188,9 +227,8 @@ def test_broken_off_nothing_is_left(
     assert make(store, folder / "copy.db", force=True).path.exists()
 
 
-def test_broken_off_while_it_is_checked(store: SqliteStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_off_while_it_is_checked(store: SqliteStore, folder: Path) -> None:
     """The check of a large copy takes seconds: it ends at once, too."""
-    monkeypatch.setattr(backing_up, "_PAGES_CHECKED", 10)
 
     def stop(step: int) -> None:
         if step == 0:
@@ -205,6 +243,8 @@ def test_broken_off_while_it_is_checked(store: SqliteStore, folder: Path, monkey
 def test_a_damaged_copy_is_not_put_in_place(store: SqliteStore, folder: Path) -> None:
     """A page that the disk has spoilt is found before the last good backup is given up for it."""
     spoilt = folder / ".copy.db.partial"
+    with closing(connect(folder / "shop.db", "mode=rw")) as other:  # or else the copied WAL would mend it
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def spoil(step: int) -> None:
         if step:
@@ -222,9 +262,10 @@ def test_what_a_killed_backup_left_is_removed(store: SqliteStore, folder: Path) 
     """The next one clears up after it, and leaves alone what another is writing just now, and what is not ours."""
     backups = folder / "backups"
     backups.mkdir(0o700)
-    left, other = backups / ".shop-20260101T000000Z.db.partial", backups / ".notes.partial"
-    left.touch()
-    other.touch()
+    name, other = ".shop-20260101T000000Z.db.partial", backups / ".notes.partial"
+    left = [backups / name, backups / f"{name}-wal", backups / f"{name}-shm"]
+    for path in (*left, other):
+        path.touch()
     target = backup_place.target(f"{backups}/", folder / "shop.db", now=NOW)
 
     with backup_place.making(target) as busy:
@@ -234,8 +275,24 @@ def test_what_a_killed_backup_left_is_removed(store: SqliteStore, folder: Path) 
         assert busy.exists()
         busy.write_bytes(b"")
 
-    assert not left.exists()
+    assert not any(path.exists() for path in left)
     assert other.exists()
+
+
+def test_no_wal_of_another_gets_into_a_copy(store: SqliteStore, folder: Path) -> None:
+    """What a killed backup of the same name left is not taken for what the store holds."""
+    with closing(connect(folder / "shop.db", "mode=rw")) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        store.intake.accept([verified(300)])
+        left = (folder / "shop.db-wal").read_bytes()
+        other.execute("DELETE FROM events")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    (folder / ".copy.db.partial-wal").write_bytes(left)
+
+    done = make(store, folder / "copy.db")
+
+    assert names_in(folder) == ["copy.db"]
+    assert events_in(done.path) == 0
 
 
 def test_rotation(store: SqliteStore, folder: Path) -> None:

@@ -23,6 +23,8 @@ _HEADER: Final = 32
 _MARGIN: Final = 64 << 20
 """Left free beside the copy: the store itself may lie on the same disk."""
 _MARGIN_SHARE: Final = 20
+_BESIDE: Final = ("-wal", "-shm")
+"""What SQLite keeps beside a copy, until it is one file."""
 _NAMES_OF_STORE: Final = ("", "-wal", "-shm", "-journal", "-reserve")
 
 
@@ -148,6 +150,8 @@ def _forget_left_over(partial: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_at(partial, handle):
+            for beside in _BESIDE:  # first, as they are only found by what they lie beside
+                partial.with_name(f"{partial.name}{beside}").unlink(missing_ok=True)
             partial.unlink()
     except BlockingIOError:
         pass

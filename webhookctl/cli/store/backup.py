@@ -32,7 +32,7 @@ def backup(
     from webhookctl import wiring
     from webhookctl.wiring import backing_up
 
-    with wiring.store(wiring.settings(context.obj.config)) as store:
+    with wiring.store(wiring.place(context.obj.config)) as store:
         with output.progress("Copying", backing_up.size_of(store)) as advance:
             done = backing_up.back_up(store, target, keep=keep, force=force, advance=advance)
         backing_up.note(store, done)
