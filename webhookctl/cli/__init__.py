@@ -133,8 +133,7 @@ def main() -> None:
     except KeyboardInterrupt:
         _fail("Interrupted.", ExitCode.INTERRUPTED)
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        _fail(f"The system refused: {error.strerror or type(error).__name__}{where}.", ExitCode.STORE)
+        _fail(_refusal(error), ExitCode.STORE)
     except Exception as error:
         if os.environ.get("WEBHOOKCTL_TRACEBACK"):
             raise
@@ -148,6 +147,11 @@ def _open_what_is_closed() -> None:
             # The lowest number that is free: this one, as those below it are taken by now.
             opened = os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, os.fdopen(opened, mode, closefd=opened != descriptor))
+
+
+def _refusal(error: OSError) -> str:
+    where = f": {error.filename}" if error.filename else ""
+    return f"The system refused: {error.strerror or type(error).__name__}{where}."
 
 
 def _fault(error: BaseException) -> str:

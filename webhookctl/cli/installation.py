@@ -38,6 +38,15 @@ _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9/._+-]+")
 """A path that systemd, cron and a shell all read as it stands."""
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}\.?){0,8}[A-Za-z0-9]")
 
+_SHOWN: Final = {
+    "service": "webhookctl.service",
+    "poll_service": "webhookctl-poll.service",
+    "poll_timer": "webhookctl-poll.timer",
+    "cron": "webhookctl.cron",
+    "nginx": "nginx.conf",
+}
+"""Templates that `steps.txt` shows, by their places in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -154,6 +163,7 @@ def steps(plan: Plan) -> list[str]:
     credentials = "\n".join(f"LoadCredential={name}:{_SYSTEM_FOLDER / name}" for name in plan.secret_files)
     hardening = _filled("hardening", credentials=credentials)
     words = {"program": program, "domain": plan.domain, "supplier": plan.supplier, "hardening": hardening}
+    shown = {place: _filled(template, **words, log=_log(plan)) for place, template in _SHOWN.items()}
     return _filled(
         "steps.txt",
         **words,
@@ -161,11 +171,7 @@ def steps(plan: Plan) -> list[str]:
         try_here=_try_here(plan),
         address=_address(plan),
         files="\n".join([*install_program, *_file_lines(plan)]),
-        service=_filled("webhookctl.service", **words),
-        poll_service=_filled("webhookctl-poll.service", **words),
-        poll_timer=_filled("webhookctl-poll.timer"),
-        cron=_filled("webhookctl.cron", **words),
-        nginx=_filled("nginx.conf", **words, log=_log(plan)),
+        **shown,
     ).splitlines()
 
 

@@ -1,4 +1,4 @@
-"""What people and programs read: results on stdout, words on stderr; the only user of Rich."""
+"""What people and programs read: results on stdout, words on stderr; with `pacing` the only user of Rich."""
 
 import json
 import sys
@@ -176,20 +176,13 @@ def paced_progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-    from rich.progress import TimeRemainingColumn as Left
-    from rich.text import Text
+    from rich.progress import Progress
 
-    class Speed(ProgressColumn):
-        """How many a second."""
-
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:,.0f}/s" if task.speed else "-/s")
+    from webhookctl.cli import pacing
 
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
-    columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), Speed(), Left())
     # A result in a pipe must not be caught for the bar's sake.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+    with Progress(*pacing.columns(), console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task(what, total=count)
         yield lambda step: bar.advance(task, step)
 

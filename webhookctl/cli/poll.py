@@ -139,11 +139,7 @@ def _say(result: "Result", *, verbose: bool) -> None:
 
     for stopped in result.not_asked:
         output.say(f"{stopped.supplier} can't be asked: {stopped.reason}")
-    said = {(stopped.supplier, stopped.reason) for stopped in result.not_asked}
-    for name, count in Counter(one.supplier for one in result.unanswered).items():
-        reason = next(one.reason for one in result.unanswered if one.supplier == name)
-        if (name, reason) not in said:
-            output.say(f"{name}: no answer about {_orders(count)}, asked again later: {reason}")
+    _say_unanswered(result)
     for one in result.others:
         if isinstance(one, MissedWebhooks):
             output.say(f"{one.supplier}: {one.detail}")
@@ -153,6 +149,15 @@ def _say(result: "Result", *, verbose: bool) -> None:
         output.say(f"Asked about {_orders(result.asked)}; moved: {len(result.moved)}.")
 
 
+def _say_unanswered(result: "Result") -> None:
+    """Say of each supplier once why it gave no answer, where that was not said already."""
+    said = {(stopped.supplier, stopped.reason) for stopped in result.not_asked}
+    for name, count in Counter(one.supplier for one in result.unanswered).items():
+        reason = next(one.reason for one in result.unanswered if one.supplier == name)
+        if (name, reason) not in said:
+            output.say(f"{name}: no answer about {_orders(count)}, asked again later: {reason}")
+
+
 def _orders(count: int) -> str:
     return "1 order" if count == 1 else f"{count} orders"
 
@@ -160,17 +165,7 @@ def _orders(count: int) -> str:
 def _page(result: "Result") -> dict[str, Any]:
     return {
         "asked": result.asked,
-        "moved": [
-            {
-                "supplier": one.supplier,
-                "reference": one.reference,
-                "before": one.before,
-                "said": one.said,
-                "status": one.now,
-                "held": one.held,
-            }
-            for one in result.moved
-        ],
+        "moved": [_moved(one) for one in result.moved],
         "persons": [
             {"supplier": one.supplier, "reference": one.reference, "detail": one.detail} for one in result.persons
         ],
@@ -180,6 +175,17 @@ def _page(result: "Result") -> dict[str, Any]:
         ],
         "not_asked": [{"supplier": one.supplier, "reason": one.reason} for one in result.not_asked],
         "interrupted": result.interrupted,
+    }
+
+
+def _moved(one: "Moved") -> dict[str, Any]:
+    return {
+        "supplier": one.supplier,
+        "reference": one.reference,
+        "before": one.before,
+        "said": one.said,
+        "status": one.now,
+        "held": one.held,
     }
 
 

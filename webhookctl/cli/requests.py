@@ -39,9 +39,7 @@ class Told:
         if self.request == self.body_file == "-":
             raise UsageError("--request and --body-file can't both be read from stdin: put one into a file.")
         captured = self._captured()
-        given = self._headers()
-        names = {name for name, _ in given}
-        headers = (*given, *(pair for pair in captured.headers if pair[0] not in names)) if captured else given
+        headers = self._headers(captured)
         body = captured.body if captured else None
         body = body if self.body_file is None else read(self.body_file)
         if body is None:
@@ -60,8 +58,11 @@ class Told:
         folder = Path() if self.request == "-" else Path(self.request).parent
         return captures.read(read(self.request), lambda name: read(str(folder / name)))
 
-    def _headers(self) -> "Headers":
-        return tuple(header(line) for line in self.headers)
+    def _headers(self, captured: "Captured | None") -> "Headers":
+        """Return those given, and of those captured whichever were not given."""
+        given = tuple(header(line) for line in self.headers)
+        names = {name for name, _ in given}
+        return (*given, *(pair for pair in captured.headers if pair[0] not in names)) if captured else given
 
 
 def header(line: str) -> tuple[bytes, bytes]:

@@ -8,6 +8,7 @@ from typing import Any
 from webhookctl.config import HandlerSettings, SecretRef, Settings, SupplierSettings
 from webhookctl.config.api_settings import ApiSettings
 from webhookctl.config.door_settings import OnGet
+from webhookctl.config.place_settings import QuarantineSettings, ServeSettings, StoreSettings
 from webhookctl.core.challenges import Challenge
 from webhookctl.core.errors import SettingsError
 from webhookctl.wiring.inspection import api_secrets
@@ -19,35 +20,9 @@ def page(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         "source": str(settings.source) if settings.source else None,
         "demo": settings.demo,
-        "store": {
-            "url": settings.store.url,
-            "path": str(settings.store.path),
-            "keys": [show.secret(key) for key in settings.store.keys],
-            "unencrypted": settings.store.unencrypted,
-            "backup_every_ms": settings.store.backup_every,
-            "backup_to": str(settings.store.backup_to) if settings.store.backup_to else None,
-            "keep": settings.store.keep,
-            "retention_ms": settings.store.retention,
-        },
-        "serve": {
-            "listen": str(settings.serve.listen),
-            "admin": str(settings.serve.admin) if settings.serve.admin else None,
-            "admin_token": show.secret(settings.serve.admin_token) if settings.serve.admin_token else None,
-            "max_body": settings.serve.max_body,
-            "tls_cert": str(settings.serve.tls_cert) if settings.serve.tls_cert else None,
-            "tls_key": str(settings.serve.tls_key) if settings.serve.tls_key else None,
-            "grace_ms": settings.serve.grace,
-            "poll_every_ms": settings.serve.poll_every,
-            "max_connections": settings.serve.max_connections,
-            "max_per_address": settings.serve.max_per_address,
-            "trusted_proxies": list(map(str, settings.serve.trusted_proxies)),
-        },
-        "quarantine": {
-            "rows": settings.quarantine.bounds.rows,
-            "bytes": settings.quarantine.bounds.bytes,
-            "per_sender": settings.quarantine.bounds.per_sender,
-            "keep_ms": settings.quarantine.bounds.keep_ms,
-        },
+        "store": show.store(settings.store),
+        "serve": show.serve(settings.serve),
+        "quarantine": _quarantine(settings.quarantine),
         "suppliers": {name: show.supplier(supplier) for name, supplier in settings.suppliers.items()},
         "actions": {kind.value: show.handler(handler) for kind, handler in settings.actions.by_kind().items()},
         "alarms": {
@@ -70,6 +45,33 @@ class _Show:
             return {"reference": str(reference), "set": False, "why": str(error)}
         return {"reference": str(reference), "set": True}
 
+    def store(self, store: StoreSettings) -> dict[str, Any]:
+        return {
+            "url": store.url,
+            "path": str(store.path),
+            "keys": [self.secret(key) for key in store.keys],
+            "unencrypted": store.unencrypted,
+            "backup_every_ms": store.backup_every,
+            "backup_to": str(store.backup_to) if store.backup_to else None,
+            "keep": store.keep,
+            "retention_ms": store.retention,
+        }
+
+    def serve(self, serve: ServeSettings) -> dict[str, Any]:
+        return {
+            "listen": str(serve.listen),
+            "admin": str(serve.admin) if serve.admin else None,
+            "admin_token": self.secret(serve.admin_token) if serve.admin_token else None,
+            "max_body": serve.max_body,
+            "tls_cert": str(serve.tls_cert) if serve.tls_cert else None,
+            "tls_key": str(serve.tls_key) if serve.tls_key else None,
+            "grace_ms": serve.grace,
+            "poll_every_ms": serve.poll_every,
+            "max_connections": serve.max_connections,
+            "max_per_address": serve.max_per_address,
+            "trusted_proxies": list(map(str, serve.trusted_proxies)),
+        }
+
     def supplier(self, supplier: SupplierSettings) -> dict[str, Any]:
         return {
             "preset": supplier.preset,
@@ -77,19 +79,12 @@ class _Show:
             "overridden": sorted([*(supplier.model_extra or {}), *(f"map.{key}" for key in supplier.map)]),
             "secrets": [self.secret(secret) for secret in supplier.secrets],
             "allow_short": supplier.allow_short,
-            "sla_ms": supplier.sla,
-            "codes": supplier.policy.codes.value,
-            "low_balance": str(supplier.low_balance) if supplier.low_balance is not None else None,
-            "balance_cooldown_ms": supplier.balance_cooldown,
-            "return_window_ms": supplier.policy.return_window_ms,
+            **_of_orders(supplier),
             "confirm": supplier.policy.confirm.value,
             "allow_ips": list(map(str, supplier.allow_ips)),
             "path_secret": [self.secret(secret) for secret in supplier.path_secret],
             "api": self.api(supplier.api) if supplier.api else None,
-            "head_ok": supplier.answers_head,
-            "ack_status": supplier.ack_status,
-            "ack_body": supplier.ack_body or None,
-            "challenge": _challenge(supplier.challenge),
+            **_answers(supplier),
         }
 
     def api(self, api: ApiSettings) -> dict[str, Any]:
@@ -108,14 +103,7 @@ class _Show:
         }
 
     def handler(self, handler: HandlerSettings) -> dict[str, Any]:
-        common = {
-            "repeat": handler.repeat.value,
-            "retry": {
-                "first_ms": handler.retry.first,
-                "longest_ms": handler.retry.longest,
-                "give_up_after_ms": handler.retry.give_up_after,
-            },
-        }
+        common = _repeated(handler)
         if handler.command is not None:
             return {"command": list(handler.command), "timeout_ms": handler.timeout, **common}
         if handler.http is not None and handler.secret is not None:
@@ -126,6 +114,46 @@ class _Show:
             words = {"title": handler.title, "line": handler.line, "every_ms": handler.every}
             return {"notify": secrets, **words, "timeout_ms": handler.timeout, **common}
         return {"log": True, **common}
+
+
+def _quarantine(settings: QuarantineSettings) -> dict[str, Any]:
+    bounds = settings.bounds
+    return {
+        "rows": bounds.rows,
+        "bytes": bounds.bytes,
+        "per_sender": bounds.per_sender,
+        "keep_ms": bounds.keep_ms,
+    }
+
+
+def _of_orders(supplier: SupplierSettings) -> dict[str, Any]:
+    return {
+        "sla_ms": supplier.sla,
+        "codes": supplier.policy.codes.value,
+        "low_balance": str(supplier.low_balance) if supplier.low_balance is not None else None,
+        "balance_cooldown_ms": supplier.balance_cooldown,
+        "return_window_ms": supplier.policy.return_window_ms,
+    }
+
+
+def _answers(supplier: SupplierSettings) -> dict[str, Any]:
+    return {
+        "head_ok": supplier.answers_head,
+        "ack_status": supplier.ack_status,
+        "ack_body": supplier.ack_body or None,
+        "challenge": _challenge(supplier.challenge),
+    }
+
+
+def _repeated(handler: HandlerSettings) -> dict[str, Any]:
+    return {
+        "repeat": handler.repeat.value,
+        "retry": {
+            "first_ms": handler.retry.first,
+            "longest_ms": handler.retry.longest,
+            "give_up_after_ms": handler.retry.give_up_after,
+        },
+    }
 
 
 def _challenge(challenge: Challenge | OnGet | None) -> str | None:

@@ -13,7 +13,8 @@ from webhookctl.cli.verify import At, By, Method, Param, Preset, SecretEnv, Secr
 from webhookctl.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from webhookctl.core.signatures import Signed
+    from webhookctl.core.signatures import Key, Signed
+    from webhookctl.flows.verify import Signing
 
 
 def register(parent: typer.Typer) -> None:
@@ -67,21 +68,13 @@ class Asked:
 
     def signed(self, context: typer.Context, by: By) -> "Signed":
         """Sign it as the supplier would."""
-        from webhookctl.core.signatures import Kind
         from webhookctl.core.signatures import sign as make
 
         signing, url = by.signing(context)
-        if signing.scheme.kind is Kind.TOKEN and sys.stdout.isatty():
-            raise UsageError(
-                f"By {signing.name} the header is the secret itself, which is not for a screen: let it go into a file "
-                "(`> headers`) of mode 0600, or have `webhookctl send` post it."
-            )
         now = options.now_ms() if by.at is None else by.at
-        is_unsigned = signing.scheme.kind is Kind.NONE
-        key = None if is_unsigned else signing.scheme.signing_key(signing.secrets[0], allow_short=True)
         return make(
             signing.scheme,
-            key,
+            _key(signing),
             body=self.body,
             now=now,
             message_id=self.message_id or f"msg_{now}",
@@ -89,6 +82,20 @@ class Asked:
             method=self.method,
             in_body=self.in_body,
         )
+
+
+def _key(signing: "Signing") -> "Key | None":
+    """Return what signs, None where nothing does; refused where the header would show it on a screen."""
+    from webhookctl.core.signatures import Kind
+
+    if signing.scheme.kind is Kind.NONE:
+        return None
+    if signing.scheme.kind is Kind.TOKEN and sys.stdout.isatty():
+        raise UsageError(
+            f"By {signing.name} the header is the secret itself, which is not for a screen: let it go into a file "
+            "(`> headers`) of mode 0600, or have `webhookctl send` post it."
+        )
+    return signing.scheme.signing_key(signing.secrets[0], allow_short=True)
 
 
 def _write(path: str | None, body: bytes) -> None:

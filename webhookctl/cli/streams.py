@@ -90,11 +90,7 @@ def _beside_stdout() -> BinaryIO:
 def _whole(out: Path) -> Iterator[BinaryIO]:
     from webhookctl.adapters.store_sqlite.exchanging import sync_folder
 
-    with _words(out, ""):
-        if out.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)  # 0600
-    part = Path(name)
+    descriptor, part = _part(out)
     try:
         with _words(out, "; the half file was removed"), open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
             yield stream
@@ -106,6 +102,15 @@ def _whole(out: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
         raise
     sync_folder(out.parent)
+
+
+def _part(out: Path) -> tuple[int, Path]:
+    """Make the file that takes the place of `out` once it is whole; it is its owner's alone."""
+    with _words(out, ""):
+        if out.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)
+    return descriptor, Path(name)
 
 
 def _is_special(out: Path) -> bool:

@@ -67,20 +67,25 @@ def _age(verdict: "Verdict") -> str:
 def _explained(found: "Diagnosis") -> Iterator[str]:
     from webhookctl.core.diagnosis import Confidence
 
-    match found.confidence:
-        case Confidence.CERTAIN:
-            matched = f" With that undone it verifies with {found.matched}."
-            yield f"Certain: {_all(found)}.{matched}"
-        case Confidence.LIKELY:
-            yield f"Likely: {_all(found)}."
-        case Confidence.NONE:
-            yield _unexplained(found)
+    yield _conclusion(found)
     for mistake in found.mistakes:
         yield f"What to do: {mistake.advice}"
     if found.mistakes and found.confidence is not Confidence.NONE:
         yield f"Tried {found.tried} variants."
     if found.untried:
         yield f"At least {found.untried} variants were left untried, to answer in time: the body is large."
+
+
+def _conclusion(found: "Diagnosis") -> str:
+    from webhookctl.core.diagnosis import Confidence
+
+    match found.confidence:
+        case Confidence.CERTAIN:
+            return f"Certain: {_all(found)}. With that undone it verifies with {found.matched}."
+        case Confidence.LIKELY:
+            return f"Likely: {_all(found)}."
+        case Confidence.NONE:
+            return _unexplained(found)
 
 
 def _unexplained(found: "Diagnosis") -> str:

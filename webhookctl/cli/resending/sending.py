@@ -172,10 +172,7 @@ def _send_files(context: typer.Context, asked: Asked, what: Sequence[str]) -> No
     if wanted.sign == FRESH:
         raise UsageError("--sign fresh is for events, whose supplier is known: name a supplier or a preset for files.")
     route = resending.route(settings, wanted)
-    parcels = [
-        Parcel(number, name, "", (), requests.read(name), f"msg_{options.now_ms()}_{number}")
-        for number, name in enumerate(what, 1)
-    ]
+    parcels = [_parcel(number, name) for number, name in enumerate(what, 1)]
     if asked.dry_run:
         page = {"files": len(parcels), "to": wanted.shown, "sign": wanted.sign}
         return output.show_json(page) if asked.as_json else output.page(page)
@@ -183,6 +180,10 @@ def _send_files(context: typer.Context, asked: Asked, what: Sequence[str]) -> No
     with telling.watched(len(parcels), as_json=asked.as_json, of_files=True) as watch:
         ended = resending.send_files(wanted, route, parcels, watch)
     return telling.end(ended, asked)
+
+
+def _parcel(number: int, name: str) -> Parcel:
+    return Parcel(number, name, "", (), requests.read(name), f"msg_{options.now_ms()}_{number}")
 
 
 def _settings_if_any(context: typer.Context) -> "Settings | None":

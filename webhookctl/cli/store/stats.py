@@ -7,7 +7,7 @@ import typer
 from webhookctl.cli import looking, options, output
 
 if TYPE_CHECKING:
-    from webhookctl.core.ports.checks import Sizes
+    from webhookctl.core.ports.checks import Sizes, TableSize
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _COLUMNS = ("Table", "Rows", "About bytes", "Rows a day")
@@ -40,15 +40,16 @@ def _page(sizes: "Sizes") -> dict[str, Any]:
         "bytes_per_day": sizes.bytes_per_day,
         "measured_days": round(sizes.days, 2),
         "full_in_days": None if sizes.full_in_days is None else round(sizes.full_in_days, 1),
-        "tables": [
-            {
-                "table": one.table,
-                "rows": one.rows,
-                "bytes_estimated": one.bytes,
-                "rows_per_day": _per_day(sizes, one.table),
-            }
-            for one in sizes.tables
-        ],
+        "tables": [_table(sizes, one) for one in sizes.tables],
+    }
+
+
+def _table(sizes: "Sizes", one: "TableSize") -> dict[str, Any]:
+    return {
+        "table": one.table,
+        "rows": one.rows,
+        "bytes_estimated": one.bytes,
+        "rows_per_day": _per_day(sizes, one.table),
     }
 
 
